@@ -58,8 +58,10 @@ func runAuditQuery(ctx context.Context, args []string, t terminal) error {
 	}
 	more, err := query(ctx, source, f, *limit, show)
 	if err == nil {
-		err = errors.Join(source.damaged(), end(), out.Flush())
+		err = source.damaged()
 	}
+	// The changes that were found before an error are shown too.
+	err = errors.Join(err, end(), out.Flush())
 	if more {
 		say(t.err, "server: there are older changes; these are the newest %d, and --limit 0 lists all\n", *limit)
 	}

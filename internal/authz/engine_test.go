@@ -147,6 +147,9 @@ func TestEveryMistakeOfAPolicyHasItsLine(t *testing.T) {
 			"7: must be true or false",
 			"8: bogus: unknown key; the keys here are rules, tests",
 		},
+		"rules:\n  - {id: a, actions: \"a\\nb\", when: \"true\"}\n\"x\\ny\": 1\n": {
+			"2: must be a list of texts, such as [a, b]", "3: x y: unknown key; the keys here are rules, tests",
+		},
 		"rules: nonsense\n": {"1: must be a list of rules, each after a dash"},
 		"rules:\n  - secret.get\ntests: {a: b}\n": {
 			"2: must be KEY: VALUE, with the keys id, actions, when", "3: must be a list of tests, each after a dash",

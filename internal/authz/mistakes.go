@@ -105,8 +105,8 @@ func located(err error, data []byte) error {
 
 var (
 	errorLine  = regexp.MustCompile(`^(?:yaml: )?line ([0-9]+): `)
-	unknownKey = regexp.MustCompile(`^field (.*) not found in type authz\.(\w+)$`)
-	wrongKind  = regexp.MustCompile(`^cannot unmarshal .* into (\S+)`)
+	unknownKey = regexp.MustCompile(`(?s)^field (.*) not found in type authz\.(\w+)$`)
+	wrongKind  = regexp.MustCompile(`(?s)^cannot unmarshal .* into (\S+)`)
 )
 
 // unreadable converts an error of the YAML library, which names types of this program, to mistakes.
@@ -121,7 +121,7 @@ func unreadable(err error) Mistakes {
 	for _, text := range wrong.Errors {
 		m := atLine(text)
 		if key := unknownKey.FindStringSubmatch(m.Text); key != nil {
-			m.Text = key[1] + ": unknown key; the keys here are " + strings.Join(keysOf(key[2]), ", ")
+			m.Text = strings.Join(strings.Fields(key[1]), " ") + ": unknown key; the keys here are " + strings.Join(keysOf(key[2]), ", ")
 		} else if kind := wrongKind.FindStringSubmatch(m.Text); kind != nil {
 			m.Text = "must be " + formOf(kind[1])
 		}

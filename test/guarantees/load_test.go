@@ -247,15 +247,15 @@ func (r *rush) judge(t *testing.T, scarce bool) {
 	if n := r.w.cf.Answers(http.StatusTooManyRequests); n > 0 {
 		t.Errorf("Cloudflare refused %d calls as too many", n)
 	}
-	if !scarce {
-		// Each call waited for a processor or for PostgreSQL, whatever its priority.
-		return
-	}
 	if len(r.waits) == 0 {
 		t.Fatal("nothing was rotated or deleted")
 	}
 	if len(r.copies) == 0 {
 		t.Fatal("no copy was answered")
+	}
+	if !scarce {
+		// Each call waited for a processor or for PostgreSQL, whatever its priority.
+		return
 	}
 	slices.Sort(r.waits)
 	slices.Sort(r.copies)

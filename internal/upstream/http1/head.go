@@ -136,10 +136,10 @@ func (b *lengthBody) Read(p []byte) (int, error) {
 	n, err := b.in.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
 	switch {
+	case b.left == 0 && (err == nil || errors.Is(err, io.EOF)):
+		return n, io.EOF
 	case errors.Is(err, io.EOF):
 		return n, io.ErrUnexpectedEOF
-	case err == nil && b.left == 0:
-		return n, io.EOF
 	}
 	return n, err
 }

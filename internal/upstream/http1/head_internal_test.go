@@ -9,10 +9,14 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 const usual = "HTTP/1.1 200 OK\r\nDate: Wed, 04 Mar 2026 05:06:07 GMT\r\nCF-RAY: 8f1c2d3e4a5b6c7d-FRA\r\ncontent-length:\t3 \r\n" +
 	"Set-Cookie: a=b\r\nSet-Cookie: c=d\r\nConnection: keep-alive\r\nX-Empty:\r\n\r\none"
+
+// large has a body that exceeds the buffer of a connection.
+var large = "HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n" + strings.Repeat("x", 20000)
 
 // unusual are heads that net/http reads, among them all that it refuses.
 var unusual = []string{
@@ -57,7 +61,7 @@ var unusual = []string{
 }
 
 func TestAHeadInTheUsualFormIsReadHere(t *testing.T) {
-	for _, text := range []string{usual, "HTTP/1.1 503\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none"} {
+	for _, text := range []string{usual, "HTTP/1.1 503\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none", large, large[:len(large)-1]} {
 		if !compare(t, http.MethodPost, []byte(text)) {
 			t.Errorf("not read here: %q", text)
 		}
@@ -88,8 +92,18 @@ func FuzzReadResponse(f *testing.F) {
 // reports whether the head had the usual form.
 func compare(t *testing.T, method string, text []byte) (here bool) {
 	t.Helper()
+	// As over TLS, the last bytes and the end of the stream may come in one read.
+	here = compareFrom(t, method, text, func() io.Reader { return bytes.NewReader(text) })
+	if again := compareFrom(t, method, text, func() io.Reader { return iotest.DataErrReader(bytes.NewReader(text)) }); again != here {
+		t.Fatalf("%q: read here %t, and %t from another reader", text, here, again)
+	}
+	return here
+}
+
+func compareFrom(t *testing.T, method string, text []byte, from func() io.Reader) (here bool) {
+	t.Helper()
 	r := &http.Request{Method: method}
-	ours, theirs := bufio.NewReader(bytes.NewReader(text)), bufio.NewReader(bytes.NewReader(text))
+	ours, theirs := bufio.NewReader(from()), bufio.NewReader(from())
 	_, _ = ours.Peek(1)
 	got, err := readResponse(ours, r)
 	want, wantErr := http.ReadResponse(theirs, r)
@@ -113,7 +127,11 @@ func compare(t *testing.T, method string, text []byte) (here bool) {
 // all reads the body, and what follows the response.
 func all(t *testing.T, answer *http.Response, in io.Reader) string {
 	t.Helper()
-	body, bodyErr := io.ReadAll(answer.Body)
+	// A read that is larger than the buffer of the connection goes past the buffer.
+	var whole bytes.Buffer
+	whole.Grow(64 << 10)
+	_, bodyErr := whole.ReadFrom(answer.Body)
+	body := whole.Bytes()
 	rest, err := io.ReadAll(in)
 	if err != nil {
 		t.Fatal(err)
