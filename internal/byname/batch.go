@@ -185,7 +185,7 @@ func (b *batch) make(ctx context.Context, todo plan) {
 	// Each item has its error in errs.
 	_ = all.Wait()
 	for i, one := range todo.updated {
-		b.conclude(ctx, []batchItem{one}, inRequest(errs[i], "", createdField(one.at)+"."))
+		b.conclude(ctx, []batchItem{one}, inRequest(errs[i], "", createdField(one.at)))
 	}
 	blamed := b.blame(ctx, todo.created, refused)
 	if len(blamed) < len(todo.created) && len(blamed) > 0 {

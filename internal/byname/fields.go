@@ -10,8 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// inRequest names the wrong fields of a fault as in the request of the caller. from is the prefix of the
-// fields in the request of the change, and to is their prefix in the request of the caller.
+// inRequest names the wrong fields of a fault as in the request of the caller. from is the path of the secret
+// in the request of the change, and to is its path in the request of the caller; "" is the request itself.
 func inRequest(err error, from, to string) error {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || len(f.Fields) == 0 {
@@ -20,18 +20,35 @@ func inRequest(err error, from, to string) error {
 	own := *f
 	own.Fields = slices.Clone(f.Fields)
 	for i, field := range own.Fields {
-		if rest, is := strings.CutPrefix(field.Path, from); is {
-			own.Fields[i].Path, own.Fields[i].Pointer = to+rest, ""
+		if path, is := moved(field.Path, from, to); is {
+			own.Fields[i].Path, own.Fields[i].Pointer = path, ""
 		}
 	}
+	// The request itself has no name.
+	own.Fields = slices.DeleteFunc(own.Fields, func(field fault.Field) bool { return field.Path == "" && field.Pointer == "" })
 	return &own
+}
+
+// moved returns the path of a field or of the secret itself below to in place of from.
+func moved(path, from, to string) (string, bool) {
+	rest, is := strings.CutPrefix(path, from)
+	switch {
+	case !is || from != "" && rest != "" && rest[0] != '.':
+		return path, false
+	case from != "":
+		rest = strings.TrimPrefix(rest, ".")
+	}
+	if to != "" && rest != "" {
+		return to + "." + rest, true
+	}
+	return to + rest, true
 }
 
 // ofPut converts the fault of the change of a PutSecret. A create is the first item of a list of secrets.
 func ofPut(err error) error {
-	err = inRequest(err, createdField(0)+".", "")
+	err = inRequest(err, createdField(0), "")
 	f, ok := errors.AsType[*fault.Error](err)
-	if !ok || len(f.Fields) == 0 {
+	if !ok {
 		return err
 	}
 	own := *f
@@ -43,7 +60,7 @@ func ofPut(err error) error {
 func createdField(item int) string { return fmt.Sprintf("secrets[%d]", item) }
 
 // ofAnItem matches the beginning of a text or of a JSON pointer about an item of a list.
-var ofAnItem = regexp.MustCompile(`^(\[[0-9]+\]\.|/[0-9]+/)`)
+var ofAnItem = regexp.MustCompile(`^(\[[0-9]+\]\.|/[0-9]+(/|$))`)
 
 // aboutItem returns the texts of Cloudflare without those about other items of a list, and names the fields
 // of the item itself without the position of the item.
@@ -51,13 +68,14 @@ func aboutItem(texts []fault.Notice, item int) []fault.Notice {
 	var own []fault.Notice
 	for _, n := range texts {
 		text, inText := strings.CutPrefix(n.Text, fmt.Sprintf("[%d].", item))
-		pointer, inPointer := strings.CutPrefix(n.Pointer, fmt.Sprintf("/%d/", item))
+		pointer, inPointer := strings.CutPrefix(n.Pointer+"/", fmt.Sprintf("/%d/", item))
 		switch {
-		case inText || inPointer:
+		case inPointer && pointer != "":
+			n.Text, n.Pointer = text, "/"+strings.TrimSuffix(pointer, "/")
+		case inPointer:
+			n.Text, n.Pointer = text, ""
+		case inText:
 			n.Text = text
-			if inPointer {
-				n.Pointer = "/" + pointer
-			}
 		case ofAnItem.MatchString(n.Text) || ofAnItem.MatchString(n.Pointer):
 			continue
 		}

@@ -70,20 +70,22 @@ func (a *accountListings) markStoreDeleted(storeID string) {
 	a.listings.secrets.Remove(storeKey{a.id, storeID})
 }
 
-// markStoreMissing records that a read that began after since did not find a store.
+// markStoreMissing records that a read that began after since did not find a store. As in learnMissing, other
+// replicas get no event about a store that the cache learned after since.
 func (a *accountListings) markStoreMissing(ctx context.Context, storeID string, since uint64) {
 	if storeID == "" {
 		return
 	}
 	a.mu.Lock()
-	known := a.stores.has(storeID) || a.known(storeID).shows()
+	f, listed := a.stores.entries[storeID]
+	news := listed && f.learned <= since || !listed && a.known(storeID).shows()
 	a.mu.Unlock()
 	take := func() {
 		a.stores.markMissing(storeID, since)
 		// An identifier that does not exist must not take the LRU slot of a store.
 		a.listings.secrets.Remove(storeKey{a.id, storeID})
 	}
-	if known {
+	if news {
 		a.publish(ctx, logEvent{Missing: []string{storeID}}, take)
 		return
 	}

@@ -158,7 +158,8 @@ type Reservation interface {
 type Release interface {
 	// Keys are the records that Apply reads and changes.
 	Keys() []string
-	// Apply adds the released reservation to changes. It may be called several times.
+	// Apply adds the released reservation to changes. It may be called several times. After
+	// store.ErrOutdated, the reservation is released anew.
 	Apply(now map[string]store.Record, changes map[string]*store.Record) error
 }
 

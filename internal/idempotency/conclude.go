@@ -32,6 +32,15 @@ func (k *Coordinator) conclude(ctx context.Context, e *openEntry, o changeOutcom
 // end commits the end of an intent. If a newer call has overwritten the record of this call, end writes the
 // outcome to ownKey, or returns errSuperseded if ownKey is "".
 func (k *Coordinator) end(ctx context.Context, e *openEntry, o changeOutcome, ownKey string) error {
+	for {
+		if err := k.tryEnd(ctx, e, o, ownKey); !errors.Is(err, store.ErrOutdated) {
+			return err
+		}
+	}
+}
+
+// tryEnd is end, but fails with store.ErrOutdated if the release does not fit the records any more.
+func (k *Coordinator) tryEnd(ctx context.Context, e *openEntry, o changeOutcome, ownKey string) error {
 	id, keys := e.Intent.ID, e.keys()
 	release, err := k.release(ctx, e, &o)
 	if err != nil {

@@ -25,9 +25,6 @@ const (
 	gonePrefix    = "quota/gone/"
 )
 
-// goneKey returns the key of the record of a deleted store.
-func goneKey(account, store string) string { return gonePrefix + account + "/" + store }
-
 // tenantKey returns the record key of a tenant in an account. The tenant comes last because a tenant may
 // contain a slash, and an account may not.
 func tenantKey(account, tenant string) string { return tenantPrefix + account + "/" + tenant }

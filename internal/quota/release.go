@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/store/fields"
@@ -61,7 +60,10 @@ type Release struct {
 	*Counter
 	note
 
-	made []string
+	made  []string
+	ended Ended
+	// seen is the record of the deletion of the store at the time at which its objects were read.
+	seen deletion
 	// taken is what the change took, if it was to make something.
 	taken asked
 	// lost are the objects that are gone, by the key of their tenant.
@@ -79,35 +81,18 @@ func (c *Counter) Release(ctx context.Context, kept []byte, e Ended) (*Release, 
 }
 
 func (c *Counter) releaseOf(ctx context.Context, n note, taken asked, e Ended) (*Release, error) {
-	r := &Release{Counter: c, note: n, taken: taken, made: e.Made}
+	r := &Release{Counter: c, note: n, taken: taken, made: e.Made, ended: e}
 	var err error
 	switch {
 	case r.DeletesStore && (e.Done || e.Gone):
-		// A store that Cloudflare does not find may be one that it does not show yet.
-		if e.Done {
-			err = r.markGone(ctx)
-		}
-		if err == nil {
+		// The count of creates is read first: a create that ends later makes Apply fail.
+		if r.seen, err = r.deletion(ctx); err == nil {
 			err = r.loseStore(ctx)
 		}
 	case len(r.Deletes) > 0 && (e.Done || e.Gone && len(r.Deletes) == 1):
 		r.lost, err = c.owners(ctx, r.Account, r.StoreID, r.Deletes)
 	}
 	return r, err
-}
-
-// goneAge is the time for which a deleted store is remembered. A create whose outcome was lost may end long
-// after the store was deleted.
-const goneAge = 24 * time.Hour
-
-// markGone records that the store was deleted, before the counted objects are read: a create that ends before
-// is among these objects, and a create that ends later is not counted.
-func (r *Release) markGone(ctx context.Context) error {
-	key := goneKey(r.Account, r.StoreID)
-	return r.c.Store.Commit(ctx, []string{key}, func(map[string]store.Record) (store.Changes, error) {
-		gone := &store.Record{Value: fields.Begin(recordVersion, 1), Expires: r.c.Clock().Add(goneAge)}
-		return store.Changes{Records: map[string]*store.Record{key: gone}}, nil
-	})
 }
 
 // loseStore finds the owners of the deleted store and of all its secrets.
@@ -132,6 +117,9 @@ func (r *Release) Keys() []string {
 				keys = append(keys, ownerKey(r.Account, r.home(), id))
 			}
 		}
+	}
+	if r.DeletesStore {
+		keys = append(keys, goneKey(r.Account, r.StoreID))
 	}
 	for _, o := range r.lost {
 		keys = append(keys, o.keys()...)
@@ -164,6 +152,11 @@ func (r *Release) Apply(now map[string]store.Record, changes map[string]*store.R
 			return err
 		}
 	}
+	if r.DeletesStore {
+		if err := r.endDeletion(t); err != nil {
+			return err
+		}
+	}
 	for _, o := range r.lost {
 		if err := t.drop(o); err != nil {
 			return err
@@ -193,8 +186,8 @@ func (r *Release) keep(t tally) error {
 		return err
 	}
 	*h.held(r.Kind) = max(0, *h.held(r.Kind)-r.Places)
-	if _, gone := t.now[goneKey(r.Account, r.home())]; gone {
-		return nil // the objects were deleted with their store
+	if gone, err := r.endedIn(t); gone || err != nil {
+		return err
 	}
 	for _, id := range r.made {
 		object := ownerKey(r.Account, r.home(), id)

@@ -72,7 +72,12 @@ func (r *Reservation) Release(ctx context.Context, e Ended) (*Release, error) {
 }
 
 // Keys are the records that Take reads and changes.
-func (r *Reservation) Keys() []string { return r.keys(0) }
+func (r *Reservation) Keys() []string {
+	if r.note.DeletesStore {
+		return []string{goneKey(r.note.Account, r.note.StoreID)}
+	}
+	return r.keys(0)
+}
 
 // counts reports whether a create is counted.
 func (a asked) counts() bool { return a.limit != nil || a.kind == secrets && a.n > 0 }
@@ -91,6 +96,9 @@ func (a asked) keys(more int) []string {
 
 // Take reserves the places if they are free. Pass its error to Wait.
 func (r *Reservation) Take(now map[string]store.Record, changes map[string]*store.Record) error {
+	if r.note.DeletesStore {
+		return r.note.beginDeletion(now, changes)
+	}
 	if r.n == 0 {
 		return nil
 	}

@@ -50,7 +50,8 @@ type auditContext struct {
 	// call identifies a change, so that a repeat is recognised. Nil for other calls.
 	call *idempotency.Call
 	// recall loads the names of the objects of a repeated change from the record of the first call,
-	// and reports whether there is a record. Nil for a call that cannot be a repeat.
+	// and reports whether there is a record. Nil for an inner call and for a call that cannot be a
+	// repeat.
 	recall func(ctx context.Context) (known bool, err error)
 	// bytesCounted reports that the bytes that the change writes were charged to the tenant.
 	bytesCounted bool

@@ -6,6 +6,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"platform.internal/storekeeper/internal/audit"
@@ -43,6 +44,10 @@ type Changes struct {
 // Decide several times, so Decide must have no other effect. An error of Decide aborts the commit,
 // changes nothing, and is returned unchanged.
 type Decide func(now map[string]Record) (Changes, error)
+
+// ErrOutdated is an error of a Decide that depends on records that were read before the commit and
+// have changed since. The caller reads them again and repeats the commit.
+var ErrOutdated = errors.New("records have changed since they were read")
 
 // Position is a position in the events of a topic. It is opaque to all but the store that returned
 // it. The zero value is the position of a reader that has read nothing.

@@ -19,7 +19,8 @@ type StreamFile struct {
 // Write appends complete lines.
 func (f *StreamFile) Write(lines []byte) (int, error) {
 	if err := f.reopen(); err != nil {
-		return 0, err
+		// Only an opened file whose last line has ended stays open.
+		return 0, errors.Join(err, f.Close())
 	}
 	n, err := f.file.Write(lines)
 	if err == nil {

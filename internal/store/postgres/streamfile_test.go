@@ -29,8 +29,9 @@ func TestStreamFileChild(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
 		t.Fatal(err)
 	}
+	// The second write cannot even end the line that the first write cut off.
 	const cut = 3
-	for _, limit := range []uint64{cut, before.Cur} {
+	for _, limit := range []uint64{cut, cut, before.Cur} {
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: before.Max}); err != nil {
 			t.Fatal(err)
 		}
