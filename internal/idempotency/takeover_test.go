@@ -70,7 +70,8 @@ func TestTheIntentOfAChangeThatEndsMeanwhileIsReadBack(t *testing.T) {
 				c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
 					return idempotency.Intent{Names: map[string]string{"id": "name"}}, nil
 				}
-				one, finish, looked := life(t, d, w, together), make(chan struct{}), false
+				one, finish := life(t, d, w, together), make(chan struct{})
+				var looked atomic.Bool
 				got := one.run(t.Context(), c, func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 					<-finish
 					if !made {
@@ -82,8 +83,7 @@ func TestTheIntentOfAChangeThatEndsMeanwhileIsReadBack(t *testing.T) {
 				two := life(t, d, w, func(c *idempotency.Config) {
 					together(c)
 					c.Store = afterGet{c.Store, func(keys []string) {
-						if !looked && strings.HasPrefix(keys[0], "call/") {
-							looked = true
+						if strings.HasPrefix(keys[0], "call/") && looked.CompareAndSwap(false, true) {
 							close(finish)
 							<-got
 						}
