@@ -56,7 +56,11 @@ func runAuditQuery(ctx context.Context, args []string, t terminal) error {
 	if err != nil {
 		return err
 	}
-	more, err := query(ctx, source, f, *limit, show)
+	index, err := source.index(ctx)
+	if err != nil {
+		return errors.Join(err, source.close())
+	}
+	more, err := query(ctx, index, f, *limit, show)
 	if err == nil {
 		err = source.damaged()
 	}
@@ -70,11 +74,7 @@ func runAuditQuery(ctx context.Context, args []string, t terminal) error {
 
 // query shows the changes that a filter wants, newest first, at most limit. more reports whether the filter wants
 // further changes.
-func query(ctx context.Context, source *auditSource, f history.Filter, limit int, show func(*history.Change) error) (more bool, err error) {
-	index, err := source.index(ctx)
-	if err != nil {
-		return false, err
-	}
+func query(ctx context.Context, index history.Index, f history.Filter, limit int, show func(*history.Change) error) (more bool, err error) {
 	shown := 0
 	r := history.Reader{Index: index}
 	for q := (history.Request{Filter: f, Size: history.MostPerPage}); ; {
