@@ -95,7 +95,11 @@ func TestRotatedFilesAreFoundInAnyFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []string{audit.RotatedPath(p, 9), audit.RotatedPath(p, 10)}
-		for _, path := range append(want, p, filepath.Join(folder, "other.log.rotated-1")) {
+		others := []string{
+			p, filepath.Join(folder, "other.log.rotated-1"), p + ".rotated-9", want[0] + ".gz", want[0] + "0",
+			p + ".rotated-" + strings.Repeat("x", 20), p + ".rotated-+" + strings.Repeat("1", 19),
+		}
+		for _, path := range append(others, want...) {
 			if err := os.WriteFile(path, nil, 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"platform.internal/storekeeper/internal/audit"
@@ -129,11 +128,10 @@ func (t *trailWriter) rotated(after uint64) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	least := filepath.Base(audit.RotatedPath(name, after))
-	prefix := least[:len(least)-20]
+	least := audit.RotatedPath(name, after)
 	var paths []string
 	for _, n := range names {
-		if strings.HasPrefix(n, prefix) && len(n) == len(least) && n > least {
+		if audit.IsRotated(name, n) && n > least {
 			paths = append(paths, filepath.Join(folder, n))
 		}
 	}

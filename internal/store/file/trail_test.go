@@ -179,6 +179,24 @@ func TestTheTrailIsRotated(t *testing.T) {
 	}
 }
 
+// A file beside the trail whose name only begins like that of a rotated file is none.
+func TestOtherFilesBesideTheTrailAreNotRead(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	s := open(t, p.config())
+	must(t, put(t, s, "one", "x", time.Time{}))
+	rotated := audit.RotatedPath(p.trail, 1)
+	for _, other := range []string{rotated + ".gz", rotated[:len(rotated)-20] + strings.Repeat("x", 20)} {
+		must(t, os.WriteFile(other, []byte("no record\n"), 0o600))
+	}
+	lines := 0
+	must(t, s.Trail(t.Context(), 0, func([]byte) error { lines++; return nil }))
+	must(t, s.Close())
+	if lines == 0 {
+		t.Error("no line was read")
+	}
+}
+
 func TestWhatHappensToTheTrailWhileNoProcessRuns(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
