@@ -168,3 +168,35 @@ func TestAQuerySaysThatItEndsAtItsLimit(t *testing.T) {
 		}
 	}
 }
+
+// A kill just after a rotation leaves a part of the first line, which the next start removes.
+func TestAQueryAfterAKillReadsTheRotatedFiles(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	secrets := "stores/" + p.must("POST", "stores", `{"name":"shop"}`).id() + "/secrets"
+	p.must("POST", secrets, `[{"name":"A","value":"v","scopes":["workers"]}]`)
+	whole := runToEnd(p.withConfig("audit", "export")...)
+	file := filepath.Join(t.TempDir(), "audit.log")
+	rotated := audit.RotatedPath(file, uint64(strings.Count(whole.out, "\n")))
+	for what, tc := range map[string]struct {
+		rotated, file string
+		code          int
+	}{
+		"a part of a line":        {whole.out, `{"seq":99,"ti`, exitOK},
+		"no record":               {whole.out, "no record\n", exitFailed},
+		"a part of a line before": {whole.out + `{"seq":9`, "", exitFailed},
+	} {
+		written(t, rotated, tc.rotated)
+		written(t, file, tc.file)
+		for command, want := range map[string]string{"query": `"name":"A"`, "export": whole.out} {
+			args := []string{"audit", command, file}
+			if command == "query" {
+				args = append(args, "--output", "jsonl")
+			}
+			got := runToEnd(args...)
+			if got.code != tc.code || !strings.Contains(got.out, want) || (got.code == exitFailed) != strings.Contains(got.err, "parts of the audit trail are no records") {
+				t.Errorf("%s, %s: %d\n%s%s", what, command, got.code, got.out, got.err)
+			}
+		}
+	}
+}

@@ -68,7 +68,7 @@ func (a *auditFlags) open(ctx context.Context) (*auditSource, error) {
 		return nil, err
 	}
 	return &auditSource{
-		lines: kept.Trail, close: kept.Close, damaged: undamaged,
+		lines: kept.Trail, close: kept.Close, damaged: func() error { return nil },
 		index: func(context.Context) (history.Index, error) { return kept, nil },
 	}, nil
 }
@@ -81,7 +81,7 @@ func openFiles(paths []string) *auditSource {
 	if len(paths) == 1 {
 		c = fileindex.Config{Path: paths[0], Known: indexFolder(paths[0])}
 	}
-	s := &auditSource{close: undamaged, damaged: undamaged}
+	s := &auditSource{close: func() error { return nil }, damaged: func() error { return nil }}
 	s.lines = func(ctx context.Context, after uint64, visit func([]byte) error) error {
 		if err := exist(paths); err != nil {
 			return err
@@ -105,30 +105,35 @@ func openFiles(paths []string) *auditSource {
 	return s
 }
 
-func undamaged() error { return nil }
-
-// exist returns the error of a missing file, and of a file that is no trail. A single file may
-// be missing between the rename of the old file and the creation of the new one, and then has
-// rotated files. During a read, a missing file means that the file was rotated.
+// exist returns the error of a missing file, and of a file that is no trail. A single file with rotated files is
+// not checked: after a rotation it may be missing, or have only a part of its first line. The read reports damage.
 func exist(paths []string) error {
 	for _, path := range paths {
-		file, err := os.Stat(path)
-		if errors.Is(err, os.ErrNotExist) && len(paths) == 1 {
-			if rotated, listErr := audit.RotatedFiles(path); listErr == nil && len(rotated) > 0 {
-				continue
-			}
+		err := existOne(path)
+		if err == nil {
+			continue
 		}
-		if err != nil {
+		rotated, listErr := audit.RotatedFiles(path)
+		if len(paths) > 1 || listErr != nil || len(rotated) == 0 {
 			return err
 		}
-		first, err := fileindex.First(path)
-		if err != nil {
-			return err
-		}
-		// The file may have been rotated since.
-		if now, err := os.Stat(path); err == nil && first == 0 && file.Size() > 0 && os.SameFile(file, now) {
-			return fmt.Errorf("%s: holds no record of an audit trail", path)
-		}
+	}
+	return nil
+}
+
+// existOne is exist for one file.
+func existOne(path string) error {
+	file, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	first, err := fileindex.First(path)
+	if err != nil {
+		return err
+	}
+	// The file may have been rotated since.
+	if now, err := os.Stat(path); err == nil && first == 0 && file.Size() > 0 && os.SameFile(file, now) {
+		return fmt.Errorf("%s: holds no record of an audit trail", path)
 	}
 	return nil
 }

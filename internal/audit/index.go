@@ -9,7 +9,7 @@ import (
 var ErrIndexing = errors.New("the index of the audit trail is being built")
 
 // ErrDamaged is in the error of a reader that left out parts of a trail, because they are no records.
-var ErrDamaged = errors.New("parts of the audit trail are no records and were left out; server audit verify tells which")
+var ErrDamaged = errors.New("parts of the audit trail are no records and were left out")
 
 // Key is the key of changes in a trail index: a digest of a kind and a text. Two texts may have the
 // same key, so readers must compare the texts of the lines.

@@ -13,8 +13,12 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// mostLine is an upper bound of the length of a line.
-const mostLine = 128 << 10
+const (
+	// mostLine is an upper bound of the length of a line.
+	mostLine = 128 << 10
+	// mostSkipped bounds the search for the first record of a damaged file, in bytes. Each query searches.
+	mostSkipped = 8 * mostLine
+)
 
 // trailFile is a file with lines of the trail.
 type trailFile struct {
@@ -37,8 +41,8 @@ func (f trailFile) open() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	first, err := firstIn(file)
-	if err == nil && first != f.first {
+	begins, err := beginningIn(file)
+	if err == nil && begins.first != f.first {
 		err = rotated(f.path)
 	}
 	if err != nil {
@@ -55,6 +59,10 @@ type files struct {
 	paths []string
 	// firsts caches the first lines of rotated files, which do not change.
 	firsts map[string]uint64
+	// recordless is the number of files that the last list left out because they are damaged. missed says that
+	// read has found no record at the place of one.
+	recordless int
+	missed     bool
 }
 
 // list returns the files that have records, sorted by their first records. If the trail is rotated meanwhile, list
@@ -63,18 +71,23 @@ func (f *files) list() ([]trailFile, error) {
 	if f.path == "" {
 		return f.known(f.paths)
 	}
-	rotated, err := audit.RotatedFiles(f.path)
-	for err == nil {
-		var all []trailFile
-		if all, err = f.known(append(slices.Clip(rotated), f.path)); err != nil {
+	for {
+		before, err := audit.RotatedFiles(f.path)
+		if err != nil {
 			return nil, err
 		}
-		before := rotated
-		if rotated, err = audit.RotatedFiles(f.path); err == nil && slices.Equal(rotated, before) {
+		all, err := f.known(append(slices.Clip(before), f.path))
+		if err != nil {
+			return nil, err
+		}
+		after, err := audit.RotatedFiles(f.path)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Equal(after, before) {
 			return all, nil
 		}
 	}
-	return nil, err
 }
 
 // again reports whether the files can be listed again after errRotated. A list of given paths would lack the
@@ -87,14 +100,19 @@ func (f *files) again() bool {
 // known returns the files of some paths that have records, sorted by their first records.
 func (f *files) known(paths []string) ([]trailFile, error) {
 	var all []trailFile
+	f.recordless = 0
 	for _, path := range paths {
 		first, known := f.firsts[path]
 		if !known {
-			var err error
-			if first, err = firstOf(path); err != nil {
+			begins, err := beginningOf(path)
+			if err != nil {
 				return nil, err
 			}
-			if first > 0 && path != f.path {
+			first = begins.first
+			switch {
+			case begins.damaged(path == f.path):
+				f.recordless++
+			case first > 0 && path != f.path:
 				f.firsts[path] = first
 			}
 		}
@@ -106,35 +124,64 @@ func (f *files) known(paths []string) ([]trailFile, error) {
 	return all, nil
 }
 
-// First returns the sequence number of the first record of a file, 0 if the file has none.
-func First(path string) (uint64, error) { return firstOf(path) }
-
-// firstOf returns the sequence number of the first record of a file, 0 if the file is missing or has none.
-func firstOf(path string) (uint64, error) {
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = file.Close() }() // it was opened for reading
-	return firstIn(file)
+// First returns the sequence number of the first record of a file, 0 if the file is missing or has none.
+func First(path string) (uint64, error) {
+	begins, err := beginningOf(path)
+	return begins.first, err
 }
 
-// firstIn is firstOf for an open file. It skips damaged lines: the records behind them count.
-func firstIn(file io.ReaderAt) (uint64, error) {
+// beginning describes the beginning of a file.
+type beginning struct {
+	// first is the sequence number of the first record, 0 if there is none.
+	first uint64
+	// skipped is the length of the lines before the first record. size is the size of the file.
+	skipped, size int64
+}
+
+// damaged reports whether the file has bytes but no record. The first line of the audit file may be incomplete:
+// it is being written, or a kill has cut it off and the next start removes it. A rotated file has no such line.
+func (b beginning) damaged(auditFile bool) bool {
+	if auditFile && b.skipped == 0 && b.size < mostLine {
+		return false
+	}
+	return b.first == 0 && b.size > 0
+}
+
+// beginningOf reads the beginning of a file. A missing file is empty.
+func beginningOf(path string) (beginning, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return beginning{}, nil
+	}
+	if err != nil {
+		return beginning{}, err
+	}
+	defer func() { _ = file.Close() }() // it was opened for reading
+	info, err := file.Stat()
+	if err != nil {
+		return beginning{}, err
+	}
+	begins, err := beginningIn(file)
+	begins.size = info.Size()
+	return begins, err
+}
+
+// beginningIn is beginningOf for an open file, without the size. It skips damaged lines, but not more than
+// mostSkipped bytes: the records behind them count.
+func beginningIn(file io.ReaderAt) (b beginning, err error) {
 	buf := make([]byte, 2<<10)
-	for at := int64(0); ; {
-		line, err := lineAt(file, at, buf)
+	for b.skipped < mostSkipped {
+		line, err := lineAt(file, b.skipped, buf)
 		if err != nil || line == nil {
-			return 0, err
+			return b, err
 		}
 		if place, ok := audit.PlaceOf(line); ok {
-			return place.Seq(), nil
+			b.first = place.Seq()
+			return b, nil
 		}
-		at += int64(len(line)) + 1
+		b.skipped += int64(len(line)) + 1
 	}
+	return b, nil
 }
 
 // holding returns the last file that can contain a line, nil if none can.

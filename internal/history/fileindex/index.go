@@ -55,6 +55,8 @@ type Index struct {
 	built atomic.Bool
 	// reached is the sequence number of the last line read.
 	reached atomic.Uint64
+	// missed is files.missed of the reads of Lines.
+	missed atomic.Bool
 	// one is a semaphore held while reading the trail.
 	one  chan struct{}
 	tail tail
@@ -124,10 +126,11 @@ func (x *Index) Reached() uint64 { return x.reached.Load() }
 func (x *Index) Built() bool { return x.built.Load() }
 
 // Damaged returns audit.ErrDamaged if the part of the trail that this Index has read since New has parts that are
-// no records.
+// no records. Of the part that segments cover, only the lines that Lines was asked for are read.
 func (x *Index) Damaged() error {
 	x.one <- struct{}{}
 	defer func() { <-x.one }()
+	x.tail.files.missed = x.tail.files.missed || x.missed.Load()
 	return x.tail.damaged()
 }
 

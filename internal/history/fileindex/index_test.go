@@ -172,4 +172,5 @@ func TestIndexFollowsATrailThatIsWrittenAndRotated(t *testing.T) {
 	group.Wait()
 	must(t, x.CatchUp(t.Context()))
 	finds(t, x, 900)
+	must(t, x.Damaged()) // a rotation is no damage
 }

@@ -93,11 +93,15 @@ func (x *Index) Close() error {
 	return nil
 }
 
-// Lines reads lines without line feeds. A line that was removed from the files is nil.
+// Lines reads lines without line feeds. A line that was removed from the files, or is damaged, is nil.
 func (x *Index) Lines(ctx context.Context, at []audit.Location) ([][]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	f := files{path: x.c.Path, paths: x.c.Paths, firsts: map[string]uint64{}}
-	return f.read(at)
+	lines, err := f.read(at)
+	if f.missed {
+		x.missed.Store(true)
+	}
+	return lines, err
 }

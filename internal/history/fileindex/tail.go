@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"platform.internal/storekeeper/internal/audit"
 )
@@ -33,20 +34,33 @@ type tail struct {
 	hash        [sha256.Size]byte
 	buf         []byte
 	// malformed is the number of lines that are no records. overlong says that a line exceeds a read, so that
-	// nothing behind it is read.
-	malformed int
-	overlong  bool
+	// nothing behind it is read. cutOff says that a file that is not written any more ends without a line feed.
+	malformed        int
+	overlong, cutOff bool
 }
 
 // damaged returns audit.ErrDamaged if the trail has parts that are no records, among those that were read.
 func (t *tail) damaged() error {
-	switch {
-	case t.overlong:
-		return fmt.Errorf("%w: a line is too long, and the rest of its file", audit.ErrDamaged)
-	case t.malformed > 0:
-		return fmt.Errorf("%w: %d line(s)", audit.ErrDamaged, t.malformed)
+	var parts []string
+	if t.malformed > 0 {
+		parts = append(parts, fmt.Sprintf("lines: %d", t.malformed))
 	}
-	return nil
+	if t.overlong {
+		parts = append(parts, "a line that is too long, with the rest of its file")
+	}
+	if t.cutOff {
+		parts = append(parts, "the end of a file")
+	}
+	if t.files.recordless > 0 {
+		parts = append(parts, fmt.Sprintf("whole files: %d", t.files.recordless))
+	}
+	if t.files.missed {
+		parts = append(parts, "lines of changes in the index")
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w (%s); \"server audit verify\" names them", audit.ErrDamaged, strings.Join(parts, ", "))
 }
 
 // next returns the next lines, nil at the end.
@@ -141,10 +155,23 @@ func (t *tail) openNext() (bool, error) {
 			break
 		}
 	}
-	if next == nil || t.isOpen(next.path) {
+	moved := next != nil && !t.isOpen(next.path)
+	t.cutOff = t.cutOff || t.endsCutOff(all, moved)
+	if !moved {
 		return false, nil
 	}
 	return true, t.open(*next, 0)
+}
+
+// endsCutOff reports whether the open file ends with a part of a line that nobody completes. Only the last line of
+// the audit file can be in the middle of a write, and a start removes what a kill has left of it: a rotated file
+// ends with a whole line. In a list of given paths, the last file may be the audit file. moved says that the open
+// file has a next file.
+func (t *tail) endsCutOff(all []trailFile, moved bool) bool {
+	if t.file == nil || t.size == t.at || t.overlong || t.files.path == "" && !moved {
+		return false
+	}
+	return slices.ContainsFunc(all, func(f trailFile) bool { return f.path != t.files.path && t.isOpen(f.path) })
 }
 
 // grown reports whether the open file has bytes that the last read did not reach. A line that exceeds a read
@@ -187,71 +214,4 @@ func (t *tail) close() {
 		_ = t.file.Close() // it was opened for reading
 		t.file = nil
 	}
-}
-
-// read returns the lines at some locations, nil for lines that were removed. If the trail is rotated
-// meanwhile, read begins again.
-func (f *files) read(at []audit.Location) ([][]byte, error) {
-	for {
-		all, err := f.list()
-		if err != nil {
-			return nil, err
-		}
-		lines, err := readFrom(all, at)
-		switch {
-		case errors.Is(err, errRotated) && f.again():
-			continue
-		case err != nil || !slices.ContainsFunc(lines, func(l []byte) bool { return l == nil }):
-			return lines, err
-		}
-		if now, err := f.list(); err != nil || slices.Equal(now, all) {
-			return lines, err
-		}
-	}
-}
-
-// readFrom reads the lines at some locations from files, nil for lines that are not in the files. It fails with
-// errRotated if the trail is rotated meanwhile.
-func readFrom(all []trailFile, at []audit.Location) ([][]byte, error) {
-	lines := make([][]byte, len(at))
-	opened := map[string]*os.File{}
-	defer func() {
-		for _, file := range opened {
-			_ = file.Close() // it was opened for reading
-		}
-	}()
-	for i, l := range at {
-		in := holding(all, l.Seq)
-		if in == nil {
-			continue
-		}
-		if opened[in.path] == nil {
-			file, err := in.open()
-			if err != nil {
-				return nil, err
-			}
-			opened[in.path] = file
-		}
-		var err error
-		if lines[i], err = lineOf(opened[in.path], l); err != nil {
-			return nil, err
-		}
-	}
-	return lines, nil
-}
-
-// lineOf returns the line with a sequence number, nil if the file has none.
-func lineOf(file *os.File, l audit.Location) ([]byte, error) {
-	text, err := lineAt(file, l.Offset, nil)
-	if err != nil {
-		return nil, err
-	}
-	if place, ok := audit.PlaceOf(text); ok && place.Seq() == l.Seq {
-		return text, nil
-	}
-	at, found, err := find(file, l.Seq)
-	if err != nil || !found {
-		return nil, err
-	}
-	return lineAt(file, at, nil)
 }

@@ -3,6 +3,7 @@ package fileindex
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -249,5 +250,27 @@ func TestARotationDuringTheStartLeavesTheSegments(t *testing.T) {
 				t.Errorf("%t, %v", same, err)
 			}
 		})
+	}
+}
+
+// furthest is a file of lines that are no records. It remembers how far it was read.
+type furthest struct{ at int64 }
+
+func (f *furthest) ReadAt(text []byte, at int64) (int, error) {
+	f.at = max(f.at, at+int64(len(text)))
+	if at > 4*mostSkipped {
+		return 0, io.EOF
+	}
+	for i := range text {
+		text[i] = "no record\n"[(at+int64(i))%10]
+	}
+	return len(text), nil
+}
+
+// A query looks for the first record of each file.
+func TestTheSearchForAFirstRecordGivesUp(t *testing.T) {
+	var file furthest
+	if begins, err := beginningIn(&file); err != nil || begins.first != 0 || file.at > mostSkipped+mostLine {
+		t.Errorf("%+v, %v, read %d bytes", begins, err, file.at)
 	}
 }
