@@ -11,7 +11,7 @@ import (
 )
 
 // inRequest names the wrong fields of a fault as in the request of the caller. from is the path of the secret
-// in the request of the change, and to is its path in the request of the caller; "" is the request itself.
+// in the request of the change, and to is its path in the request of the caller; "" is the request itself, whose path is empty.
 func inRequest(err error, from, to string) error {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || len(f.Fields) == 0 {
@@ -24,8 +24,6 @@ func inRequest(err error, from, to string) error {
 			own.Fields[i].Path, own.Fields[i].Pointer = path, ""
 		}
 	}
-	// The request itself has no name.
-	own.Fields = slices.DeleteFunc(own.Fields, func(field fault.Field) bool { return field.Path == "" && field.Pointer == "" })
 	return &own
 }
 

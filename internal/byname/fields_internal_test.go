@@ -14,7 +14,7 @@ func TestFieldsAreNamedAsInTheRequestOfTheCaller(t *testing.T) {
 		paths, want    []string
 	}{
 		{"a create alone", "secrets[0]", "", []string{"secrets[0].scopes[1]", "account_id"}, []string{"scopes[1]", "account_id"}},
-		{"the whole secret of a create alone", "secrets[0]", "", []string{"secrets[0]", "secrets[0].value"}, []string{"value"}},
+		{"the whole secret of a create alone", "secrets[0]", "", []string{"secrets[0]", "secrets[0].value"}, []string{"", "value"}},
 		{"a tenth secret is not the first", "secrets[1]", "secrets[7]", []string{"secrets[10].value", "secrets[1].value"}, []string{"secrets[10].value", "secrets[7].value"}},
 		{"an update in a batch", "", "secrets[2]", []string{"scopes[0]"}, []string{"secrets[2].scopes[0]"}},
 		{"an update in a batch, without a field", "", "secrets[2]", []string{""}, []string{"secrets[2]"}},

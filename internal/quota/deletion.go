@@ -17,7 +17,7 @@ const goneAge = 24 * time.Hour
 type deletion struct {
 	// Done says that the store was deleted. Creates that end later are not counted.
 	Done bool
-	// Ended is the number of creates that ended while the deletion ran.
+	// Ended is the number of creates that made something and ended while the deletion ran.
 	Ended int
 }
 
@@ -83,7 +83,7 @@ func (r *Release) endDeletion(t tally) error {
 func (r *Release) endedIn(t tally) (gone bool, err error) {
 	key := goneKey(r.Account, r.home())
 	d, known, err := readDeletion(t.now[key])
-	if err != nil || !known || d.Done {
+	if err != nil || !known || d.Done || len(r.ended.Made) == 0 {
 		return d.Done, err
 	}
 	d.Ended++

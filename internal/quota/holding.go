@@ -22,7 +22,7 @@ const (
 	tenantPrefix  = "quota/count/"
 	accountPrefix = "quota/account/"
 	ownerPrefix   = "quota/object/"
-	gonePrefix    = "quota/gone/"
+	gonePrefix    = "quota/deletion/"
 )
 
 // tenantKey returns the record key of a tenant in an account. The tenant comes last because a tenant may

@@ -165,7 +165,7 @@ func TestDeletesGiveThePlaceBackWhoeverDeletes(t *testing.T) {
 			refused(t, c, "a", 1)
 			// There is one record for the tenant, one for the account, one for each secret, and for a day one for the
 			// deleted store.
-			maps.DeleteFunc(kept.entries, func(key string, _ storing.Record) bool { return strings.HasPrefix(key, "quota/gone/") })
+			maps.DeleteFunc(kept.entries, func(key string, _ storing.Record) bool { return strings.HasPrefix(key, "quota/deletion/") })
 			if len(kept.entries) != 5 {
 				t.Errorf("%d records are kept: %v", len(kept.entries), kept.entries)
 			}

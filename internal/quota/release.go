@@ -60,7 +60,6 @@ type Release struct {
 	*Counter
 	note
 
-	made  []string
 	ended Ended
 	// seen is the record of the deletion of the store at the time at which its objects were read.
 	seen deletion
@@ -81,7 +80,7 @@ func (c *Counter) Release(ctx context.Context, kept []byte, e Ended) (*Release, 
 }
 
 func (c *Counter) releaseOf(ctx context.Context, n note, taken asked, e Ended) (*Release, error) {
-	r := &Release{Counter: c, note: n, taken: taken, made: e.Made, ended: e}
+	r := &Release{Counter: c, note: n, taken: taken, ended: e}
 	var err error
 	switch {
 	case r.DeletesStore && (e.Done || e.Gone):
@@ -110,10 +109,10 @@ func (r *Release) loseStore(ctx context.Context) error {
 func (r *Release) Keys() []string {
 	var keys []string
 	if r.Places > 0 {
-		keys = r.taken.keys(len(r.made) + 1)
+		keys = r.taken.keys(len(r.ended.Made) + 1)
 		if r.Tenant != nil {
 			keys = append(keys, goneKey(r.Account, r.home()))
-			for _, id := range r.made {
+			for _, id := range r.ended.Made {
 				keys = append(keys, ownerKey(r.Account, r.home(), id))
 			}
 		}
@@ -175,7 +174,7 @@ func (r *Release) keep(t tally) error {
 			return err
 		}
 		b.Held = max(0, b.Held-int64(r.Places))
-		b.Made += int64(len(r.made))
+		b.Made += int64(len(r.ended.Made))
 		t.changes[key] = b.record(r.c.Clock())
 	}
 	if r.Tenant == nil {
@@ -189,7 +188,7 @@ func (r *Release) keep(t tally) error {
 	if gone, err := r.endedIn(t); gone || err != nil {
 		return err
 	}
-	for _, id := range r.made {
+	for _, id := range r.ended.Made {
 		object := ownerKey(r.Account, r.home(), id)
 		if _, counted := t.now[object]; !counted {
 			*h.count(r.Kind)++
