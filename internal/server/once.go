@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"maps"
 	"sync/atomic"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -90,38 +89,6 @@ func (c Chain) recallNames(
 		*call, err = c.callOf(ctx, method, n, request, before.Names)
 	}
 	return true, err
-}
-
-// forgetTimeout limits how long a refusal waits until the record of an older
-// equal call is dropped.
-const forgetTimeout = time.Second
-
-// firstTry makes a call without a key that is not a retry. If the call fails with an error after
-// which clients retry, firstTry drops the record of an older equal call, so that the retry does not
-// get the answer of that call.
-func (c Chain) firstTry(ctx context.Context, method string, request proto.Message, next grpc.UnaryHandler) (any, error) {
-	came := time.Now()
-	out, err := next(ctx, request)
-	if err == nil || !repeated(err) {
-		return out, err
-	}
-	call, failed := c.callFor(ctx, method, request)
-	if failed == nil {
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
-		defer cancel()
-		c.Idempotency.Coordinator.Forget(bounded, call, came)
-	}
-	return out, err
-}
-
-// repeated reports whether clients retry after a fault.
-func repeated(err error) bool {
-	switch fault.From(err).Kind {
-	case fault.Throttled, fault.Unavailable, fault.Deadline, fault.Canceled, fault.Internal, fault.Upstream, fault.NotEmpty:
-		return true
-	default:
-		return false
-	}
 }
 
 // sharedChange is the state of a change that the call shares with the goroutine of the change, in one
