@@ -10,8 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// inRequest names the wrong fields of a fault as in the request of the caller. from is the path of the secret
-// in the request of the change, and to is its path in the request of the caller; "" is the request itself, whose path is empty.
+// inRequest names the wrong fields of a fault as in the request of the caller. from is the path of the secret in
+// the request of the change, and to is its path in the request of the caller. The path of the request itself is "".
 func inRequest(err error, from, to string) error {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || len(f.Fields) == 0 {
@@ -30,16 +30,11 @@ func inRequest(err error, from, to string) error {
 // moved returns the path of a field or of the secret itself below to in place of from.
 func moved(path, from, to string) (string, bool) {
 	rest, is := strings.CutPrefix(path, from)
-	switch {
-	case !is || from != "" && rest != "" && rest[0] != '.':
-		return path, false
-	case from != "":
-		rest = strings.TrimPrefix(rest, ".")
-	}
+	rest = strings.TrimPrefix(rest, ".")
 	if to != "" && rest != "" {
-		return to + "." + rest, true
+		rest = "." + rest
 	}
-	return to + rest, true
+	return to + rest, is
 }
 
 // ofPut converts the fault of the change of a PutSecret. A create is the first item of a list of secrets.

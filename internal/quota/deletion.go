@@ -21,8 +21,8 @@ type deletion struct {
 	Ended int
 }
 
-// goneKey returns the key of the deletion of a store.
-func goneKey(account, store string) string { return gonePrefix + account + "/" + store }
+// deletionKey returns the key of the deletion of a store.
+func deletionKey(account, store string) string { return deletionPrefix + account + "/" + store }
 
 // readDeletion decodes the record of a deletion. It returns false if there is none.
 func readDeletion(e store.Record) (deletion, bool, error) {
@@ -40,7 +40,7 @@ func (d deletion) record(expires time.Time) *store.Record {
 
 // beginDeletion records that a store is being deleted, unless it was deleted before.
 func (n *note) beginDeletion(now map[string]store.Record, changes map[string]*store.Record) error {
-	key := goneKey(n.Account, n.StoreID)
+	key := deletionKey(n.Account, n.StoreID)
 	_, known, err := readDeletion(now[key])
 	if err == nil && !known {
 		changes[key] = deletion{}.record(time.Time{})
@@ -50,7 +50,7 @@ func (n *note) beginDeletion(now map[string]store.Record, changes map[string]*st
 
 // deletion reads the record of the deletion that the change makes.
 func (r *Release) deletion(ctx context.Context) (deletion, error) {
-	key := goneKey(r.Account, r.StoreID)
+	key := deletionKey(r.Account, r.StoreID)
 	now, err := r.c.Store.Get(ctx, key)
 	if err != nil {
 		return deletion{}, err
@@ -63,7 +63,7 @@ func (r *Release) deletion(ctx context.Context) (deletion, error) {
 // since the objects of the store were read. A store that Cloudflare does not find may be one that it does not
 // show yet, so only a deletion that was done is remembered.
 func (r *Release) endDeletion(t tally) error {
-	key := goneKey(r.Account, r.StoreID)
+	key := deletionKey(r.Account, r.StoreID)
 	d, known, err := readDeletion(t.now[key])
 	switch {
 	case err != nil:
@@ -78,10 +78,10 @@ func (r *Release) endDeletion(t tally) error {
 	return nil
 }
 
-// endedIn counts a create that ends while its store is being deleted. It returns true if the store was
-// deleted, and the created secrets with it.
-func (r *Release) endedIn(t tally) (gone bool, err error) {
-	key := goneKey(r.Account, r.home())
+// goneBefore reports whether the store of a create was deleted before the create ended, and the created secrets
+// with it. If the store is being deleted, goneBefore counts the create for endDeletion.
+func (r *Release) goneBefore(t tally) (gone bool, err error) {
+	key := deletionKey(r.Account, r.home())
 	d, known, err := readDeletion(t.now[key])
 	if err != nil || !known || d.Done || len(r.ended.Made) == 0 {
 		return d.Done, err

@@ -19,10 +19,10 @@ const (
 const recordVersion = 1
 
 const (
-	tenantPrefix  = "quota/count/"
-	accountPrefix = "quota/account/"
-	ownerPrefix   = "quota/object/"
-	gonePrefix    = "quota/deletion/"
+	tenantPrefix   = "quota/count/"
+	accountPrefix  = "quota/account/"
+	ownerPrefix    = "quota/object/"
+	deletionPrefix = "quota/deletion/"
 )
 
 // tenantKey returns the record key of a tenant in an account. The tenant comes last because a tenant may

@@ -33,7 +33,7 @@ type Release struct {
 }
 
 // Release returns the release of a change from the Note of its reservation. It reads the owners of the
-// deleted objects.
+// deleted objects. If they have changed since, Apply returns store.ErrOutdated.
 func (c *Counter) Release(ctx context.Context, kept []byte, e Ended) (*Release, error) {
 	n, err := readNote(kept)
 	if err != nil {
@@ -74,14 +74,14 @@ func (r *Release) Keys() []string {
 	if r.Places > 0 {
 		keys = r.taken.keys(len(r.ended.Made) + 1)
 		if r.Tenant != nil {
-			keys = append(keys, goneKey(r.Account, r.home()))
+			keys = append(keys, deletionKey(r.Account, r.home()))
 			for _, id := range r.ended.Made {
 				keys = append(keys, ownerKey(r.Account, r.home(), id))
 			}
 		}
 	}
 	if r.DeletesStore {
-		keys = append(keys, goneKey(r.Account, r.StoreID))
+		keys = append(keys, deletionKey(r.Account, r.StoreID))
 	}
 	for _, o := range r.lost {
 		keys = append(keys, o.keys()...)
@@ -139,7 +139,7 @@ func (r *Release) keep(t tally) error {
 		return err
 	}
 	*h.held(r.Kind) = max(0, *h.held(r.Kind)-r.Places)
-	if gone, err := r.endedIn(t); gone || err != nil {
+	if gone, err := r.goneBefore(t); gone || err != nil {
 		return err
 	}
 	for _, id := range r.ended.Made {

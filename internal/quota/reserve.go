@@ -74,7 +74,7 @@ func (r *Reservation) Release(ctx context.Context, e Ended) (*Release, error) {
 // Keys are the records that Take reads and changes.
 func (r *Reservation) Keys() []string {
 	if r.note.DeletesStore {
-		return []string{goneKey(r.note.Account, r.note.StoreID)}
+		return []string{deletionKey(r.note.Account, r.note.StoreID)}
 	}
 	return r.keys(0)
 }

@@ -37,8 +37,8 @@ func (f *files) read(at []audit.Location) ([][]byte, error) {
 }
 
 // readFrom reads the lines at some locations from files, nil for lines that are not in the files. missed reports
-// whether such a line is damaged, and was not removed with its file.
-// readFrom fails with errRotated if the trail is rotated meanwhile.
+// whether such a line is damaged, and was not removed with its file. readFrom fails with errRotated if the trail
+// is rotated meanwhile.
 func readFrom(all []trailFile, at []audit.Location) (lines [][]byte, missed bool, err error) {
 	lines = make([][]byte, len(at))
 	opened := map[string]*os.File{}
