@@ -7,7 +7,9 @@ import (
 	"net/http/httptrace"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
+	"platform.internal/storekeeper/internal/deadline"
 	"platform.internal/storekeeper/internal/fault"
 )
 
@@ -121,11 +123,12 @@ func (o operation) panicked(p any) *fault.Error {
 
 // attempt sends an operation and returns the result.
 func attempt[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answer[T], attemptEnd, Attempt) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	start := c.clock()
 	x := &exchange{operation: o}
 	x.scrub = scrubber{credential: o.cred.reveal(), account: o.place.account.secret, values: o.values}
+	bounded := deadline.New(httptrace.WithClientTrace(ctx, c.hooks(ctx, x)), time.Now().Add(c.timeout), nil)
+	defer bounded.End()
+	ctx = bounded
+	start := c.clock()
 	r, err := c.send(ctx, x)
 	r.now = c.clock()
 	r.elapsed = r.now.Sub(start)
@@ -175,7 +178,7 @@ func (c *Client) send(ctx context.Context, x *exchange) (reply, error) {
 		return reply{}, err
 	}
 	// http.Client would follow redirects, keep cookies and put the URL in its errors.
-	response, err := c.transport.RoundTrip(x.request(httptrace.WithClientTrace(ctx, c.hooks(ctx, x)))) //nolint:bodyclose // readReply closes it
+	response, err := c.transport.RoundTrip(x.request(ctx)) //nolint:bodyclose // readReply closes it
 	if err != nil {
 		return reply{}, err
 	}

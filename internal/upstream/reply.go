@@ -47,6 +47,7 @@ type reply struct {
 
 // readReply reads the whole response, so that the connection can be reused.
 func readReply(response *http.Response, s *scrubber) reply {
+	defer func() { _ = response.Body.Close() }()
 	r := reply{
 		status:     response.StatusCode,
 		ray:        checked(response.Header.Get("Cf-Ray"), isRay, s),
@@ -81,7 +82,6 @@ func mediaOf(contentType string, s *scrubber) string {
 }
 
 func readBody(response *http.Response) ([]byte, error) {
-	defer func() { _ = response.Body.Close() }()
 	var body bytes.Buffer
 	if n := response.ContentLength; n > 0 {
 		// Content-Length is not trusted, so it decides about little memory only.

@@ -10,6 +10,8 @@ import (
 	"net/http/httptrace"
 	"syscall"
 	"time"
+
+	"platform.internal/storekeeper/internal/deadline"
 )
 
 const (
@@ -109,15 +111,15 @@ func (c *conn) usable() bool {
 // exchange writes a request and reads the headers of the response.
 func (c *conn) exchange(r *http.Request, out []byte, trace *httptrace.ClientTrace) (*http.Response, error) {
 	ctx := r.Context()
-	deadline, bounded := ctx.Deadline()
+	end, bounded := ctx.Deadline()
 	headers := time.Now().Add(c.transport.ResponseHeaderTimeout)
-	shorter := !bounded || headers.Before(deadline)
-	_ = c.net.SetDeadline(deadline)
+	shorter := !bounded || headers.Before(end)
+	_ = c.net.SetDeadline(end)
 	if shorter {
 		_ = c.net.SetReadDeadline(headers)
 	}
-	// After the deadlines are set, because AfterFunc overrides them.
-	stop := context.AfterFunc(ctx, c.expire)
+	// After the deadlines are set, because a cancellation overrides them.
+	stop := deadline.AfterCancel(ctx, c.expire)
 	b := &responseBody{conn: c, stop: stop}
 	if err := b.send(out); err != nil {
 		b.end(false)
@@ -129,7 +131,7 @@ func (c *conn) exchange(r *http.Request, out []byte, trace *httptrace.ClientTrac
 		return nil, b.orUnwritten(err)
 	}
 	if shorter {
-		_ = c.net.SetReadDeadline(deadline)
+		_ = c.net.SetReadDeadline(end)
 		if ctx.Err() != nil {
 			c.expire()
 		}

@@ -1,38 +1,40 @@
-package idempotency
+package deadline_test
 
 import (
 	"context"
 	"errors"
 	"testing"
 	"time"
+
+	"platform.internal/storekeeper/internal/deadline"
 )
 
-func TestABoundEndsAsAContextWithADeadlineDoes(t *testing.T) {
+func TestAContextEndsAsOneWithATimerDoes(t *testing.T) {
 	t.Parallel()
 	why := errors.New("why")
 	type key struct{}
 	parent, cancel := context.WithCancelCause(context.WithValue(t.Context(), key{}, "v"))
 
-	early, end := withBound(parent, time.Now().Add(-time.Second), why)
-	defer end()
+	early := deadline.New(parent, time.Now().Add(-time.Second), why)
+	defer early.End()
 	if !errors.Is(early.Err(), context.DeadlineExceeded) || !errors.Is(context.Cause(early), why) {
 		t.Errorf("behind its deadline: %v, %v", early.Err(), context.Cause(early))
 	}
-	short, end := withBound(parent, time.Now().Add(time.Millisecond), why)
-	defer end()
+	short := deadline.New(parent, time.Now().Add(time.Millisecond), why)
+	defer short.End()
 	if <-short.Done(); !errors.Is(short.Err(), context.DeadlineExceeded) || !errors.Is(context.Cause(short), why) {
 		t.Errorf("after its deadline: %v, %v", short.Err(), context.Cause(short))
 	}
-	given, end := withBound(parent, time.Now().Add(time.Hour), why)
+	given := deadline.New(parent, time.Now().Add(time.Hour), why)
 	if at, ok := given.Deadline(); !ok || time.Until(at) > time.Hour || given.Err() != nil || given.Value(key{}) != "v" {
 		t.Errorf("before its end: %v, %v", at, given.Err())
 	}
-	if end(); !errors.Is(given.Err(), context.Canceled) {
+	if given.End(); !errors.Is(given.Err(), context.Canceled) {
 		t.Errorf("given up: %v", given.Err())
 	}
 	<-given.Done()
-	long, end := withBound(parent, time.Now().Add(time.Hour), why)
-	defer end()
+	long := deadline.New(parent, time.Now().Add(time.Hour), why)
+	defer long.End()
 	child, done := context.WithCancel(long)
 	defer done()
 	other := errors.New("other")
@@ -42,4 +44,20 @@ func TestABoundEndsAsAContextWithADeadlineDoes(t *testing.T) {
 	if <-child.Done(); !errors.Is(context.Cause(child), other) {
 		t.Errorf("its child: %v", context.Cause(child))
 	}
+}
+
+func TestAfterCancelRunsAtTheEndOfTheParent(t *testing.T) {
+	t.Parallel()
+	parent, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for _, ctx := range []context.Context{parent, deadline.New(parent, time.Now().Add(time.Hour), nil)} {
+		stopped := deadline.AfterCancel(ctx, func() { t.Error("ran after its stop") })
+		if !stopped() {
+			t.Error("not stopped")
+		}
+		ran := make(chan struct{})
+		deadline.AfterCancel(ctx, func() { close(ran) })
+		defer func() { <-ran }()
+	}
+	cancel()
 }
