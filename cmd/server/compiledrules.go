@@ -19,8 +19,7 @@ type compiledRules struct {
 }
 
 // compileRules starts to compile the rules and returns a function that waits
-// for them. Compiling is most of the work of a start and runs beside the
-// opening of files.
+// for them. The work runs beside the opening of files.
 func compileRules(c config.Policy, files *watchedFiles, api []protoreflect.ServiceDescriptor) func() (compiledRules, error) {
 	var made compiledRules
 	var both errgroup.Group

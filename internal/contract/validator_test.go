@@ -2,12 +2,14 @@ package contract_test
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -57,6 +59,28 @@ func update(change func(*secretsstorev1.UpdateSecretRequest)) *secretsstorev1.Up
 	r := &secretsstorev1.UpdateSecretRequest{AccountId: "main", StoreId: id, SecretId: id}
 	change(r)
 	return r
+}
+
+// TestEveryRuleCompiles checks an empty request of each method, because a rule is compiled with the first
+// check of its request.
+func TestEveryRuleCompiles(t *testing.T) {
+	all := append(services(), storekeeperv1.File_storekeeper_v1_changes_proto.Services().Get(0))
+	v, err := contract.NewValidator(all...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		for i := range s.Methods().Len() {
+			kind, err := protoregistry.GlobalTypes.FindMessageByName(s.Methods().Get(i).Input().FullName())
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = v.Check(t.Context(), kind.New().Interface())
+			if _, is := errors.AsType[*fault.Error](err); err != nil && !is {
+				t.Errorf("%s: %v", s.Methods().Get(i).FullName(), err)
+			}
+		}
+	}
 }
 
 func TestCheckNamesEveryWrongField(t *testing.T) {
