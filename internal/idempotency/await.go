@@ -70,7 +70,7 @@ func (k *Coordinator) find(ctx context.Context, f *flight) (*callEntry, error) {
 	if !f.call.mayShare() || unrecordedCall {
 		return nil, nil //nolint:nilnil // no record and no error is a plain answer
 	}
-	key := callPrefix + f.call.identity
+	key := f.call.record
 	now, err := k.config.Store.Get(ctx, key)
 	if err != nil {
 		return nil, storeFault(err)
@@ -110,7 +110,7 @@ func (k *Coordinator) awaitUntil(ctx context.Context, patience time.Time, f *fli
 func (k *Coordinator) await(ctx context.Context, f *flight, id string) (r callResult, ended bool) {
 	delay, failing, missing := firstPoll, time.Time{}, false
 	for {
-		r, open, err := k.readOutcome(ctx, f.call.identity, id)
+		r, open, err := k.readOutcome(ctx, f.call.record, id)
 		switch {
 		case err != nil && failing.IsZero():
 			failing = time.Now()
@@ -182,9 +182,9 @@ func (k *Coordinator) openIntent(id, caller string) Intent {
 	return e.Intent
 }
 
-// readOutcome returns the outcome of an intent, nil if there is none, and whether the intent is open.
-func (k *Coordinator) readOutcome(ctx context.Context, digest, id string) (r *callResult, open bool, err error) {
-	callKey, ownKey, openKey := callPrefix+digest, outcomePrefix+id, openPrefix+id
+// readOutcome returns the outcome of an intent, whose call has the record callKey, nil if there is none, and whether the intent is open.
+func (k *Coordinator) readOutcome(ctx context.Context, callKey, id string) (r *callResult, open bool, err error) {
+	ownKey, openKey := outcomePrefix+id, openPrefix+id
 	now, err := k.config.Store.Get(ctx, callKey, ownKey, openKey)
 	if err != nil {
 		return nil, false, err

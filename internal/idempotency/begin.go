@@ -107,6 +107,7 @@ func (k *Coordinator) tryBegin(ctx context.Context, f *flight, own *claim) (*ope
 	}
 	op := &operation{claim: own, held: held, entry: openEntry{
 		reservation: f.call.Reservation, Intent: intent, Owner: k.config.Replica, Call: f.call.identity, Print: f.call.print, Keyed: f.call.Key != "",
+		named: entryKeys{call: f.call.record},
 	}}
 	k.adopt(f, intent.ID)
 	entered := false
@@ -150,7 +151,7 @@ func (k *Coordinator) waitUnlocked(ctx context.Context, patience time.Time, f *f
 }
 
 func (k *Coordinator) pollUnlocked(ctx context.Context, f *flight) error {
-	callKey := callPrefix + f.call.identity
+	callKey := f.call.record
 	objects := objectKeys(f.call.Objects)
 	keys := append([]string{callKey}, objects...)
 	for delay := firstPoll; ; delay = min(delay*3/2, lastPoll) {

@@ -47,8 +47,9 @@ type Call struct {
 	// not if recovery determines the outcome. If Outcome is nil, the change leaves no audit record.
 	Outcome func(err error) audit.Record
 
-	// identity and print are the digests of the call, "" before mark computes them.
-	identity, print string
+	// identity and print are the digests of the call, and record is the name of its record. They are "" before
+	// mark computes them.
+	identity, print, record string
 	// looked says that look has read the record of the call, and unrecordedCall that there was none.
 	looked, unrecordedCall bool
 	// outdated is the intent whose recorded answer is stale for this call.
@@ -103,19 +104,9 @@ type Intent struct {
 	Began time.Time
 	// Reserved is the Note of the call's Reservation.
 	Reserved []byte
-	// Audit is the audit record of the intent. It is committed with the intent, but is not part of the stored
-	// intent. It may be nil.
-	Audit *audit.Record
-}
-
-// line returns the audit record of the intent.
-func (i *Intent) line() []audit.Record {
-	if i.Audit == nil {
-		return nil
-	}
-	r := *i.Audit
-	r.Kind, r.Time = audit.KindIntent, i.Began
-	return []audit.Record{r}
+	// Audit holds the audit record of the intent, or none. It is committed with the intent, but is not part of
+	// the stored intent.
+	Audit []audit.Record
 }
 
 // outcome returns the audit record of the change of c, and none if Outcome is nil.

@@ -26,29 +26,30 @@ func newDigester(pepper []byte) digester {
 	return digester{macs: &sync.Pool{New: func() any { return &keyed{mac: hmac.New(sha256.New, pepper)} }}}
 }
 
-// mark computes the digests of a call, once.
+// mark computes the digests of a call and the name of its record, once.
 func (d digester) mark(c *Call) {
-	if c.identity == "" {
-		c.identity, c.print = d.identity(c), d.fingerprint(c)
+	if c.identity != "" {
+		return
 	}
+	var room [len(callPrefix) + 4*sha256.Size]byte
+	text := d.appendIdentity(append(room[:0], callPrefix...), c)
+	end := len(text)
+	all := string(d.appendSum(text, "request", []string{c.Method}, c.Payload))
+	c.record, c.identity, c.print = all[:end], all[len(callPrefix):end], all[end:]
 }
 
-// identity returns a digest that is equal for calls with the same key, or, without a key, for equal calls.
-func (d digester) identity(c *Call) string {
+// appendIdentity appends a digest that is equal for calls with the same key, or, without a key, for equal
+// calls.
+func (d digester) appendIdentity(to []byte, c *Call) []byte {
 	if c.Key != "" {
-		return d.sum("key", []string{c.Caller, c.Key}, nil)
+		return d.appendSum(to, "key", []string{c.Caller, c.Key}, nil)
 	}
-	return d.sum("call", []string{c.Caller, c.Method}, c.Payload)
+	return d.appendSum(to, "call", []string{c.Caller, c.Method}, c.Payload)
 }
 
-// fingerprint returns a digest that is equal for equal requests.
-func (d digester) fingerprint(c *Call) string {
-	return d.sum("request", []string{c.Method}, c.Payload)
-}
-
-// sum writes the length before each part, so that different lists of parts have different encodings. The
-// payload is the last part, nil for none.
-func (d digester) sum(label string, texts []string, payload []byte) string {
+// appendSum appends the digest of a payload, nil for none, and of texts. The length before each part gives
+// different lists of parts different encodings.
+func (d digester) appendSum(to []byte, label string, texts []string, payload []byte) []byte {
 	k, _ := d.macs.Get().(*keyed)
 	defer d.macs.Put(k)
 	k.mac.Reset()
@@ -60,5 +61,5 @@ func (d digester) sum(label string, texts []string, payload []byte) string {
 	k.mac.Write(k.text)
 	k.mac.Write(payload)
 	k.text = k.mac.Sum(k.text[:0])
-	return string(hex.AppendEncode(k.text, k.text)[len(k.text):])
+	return hex.AppendEncode(to, k.text)
 }

@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -90,10 +91,14 @@ type entryKeys struct {
 
 // keys returns the names of the records of e and caches them.
 func (e *openEntry) keys() *entryKeys {
-	if k := &e.named; k.call == "" {
-		k.call, k.open, k.objects = callPrefix+e.Call, openPrefix+e.Intent.ID, objectKeys(e.Intent.Objects)
+	k := &e.named
+	if k.open == "" {
+		k.open, k.objects = openPrefix+e.Intent.ID, objectKeys(e.Intent.Objects)
 	}
-	return &e.named
+	if k.call == "" {
+		k.call = callPrefix + e.Call
+	}
+	return k
 }
 
 // and returns all names and others.
@@ -151,15 +156,20 @@ func (c *callEntry) refusedForOthers() bool {
 // recordVersion is the version of the layouts below.
 const recordVersion = 1
 
+// usualSize is the size in bytes that most records do not exceed. They are encoded on the stack, so that their
+// copies have their exact size.
+const usualSize = 1024
+
 func (c *callEntry) encode() []byte {
-	b := fields.Begin(recordVersion, 448+len(c.Body)+len(c.Fault))
+	var room [usualSize]byte
+	b := fields.BeginIn(room[:0], recordVersion)
 	b = fields.Text(fields.Text(b, c.ID), c.Print)
 	b = fields.Bool(b, c.Open)
 	b = fields.Text(fields.Text(b, c.Body), c.Fault)
 	if b = fields.Bool(b, c.Intent != nil); c.Intent != nil {
 		b = c.Intent.append(b)
 	}
-	return b
+	return bytes.Clone(b)
 }
 
 func decodeCall(raw []byte) (*callEntry, error) {
@@ -173,9 +183,10 @@ func decodeCall(raw []byte) (*callEntry, error) {
 }
 
 func (e *openEntry) encode() []byte {
-	b := fields.Begin(recordVersion, 512+len(e.Intent.Op)+len(e.Intent.Baseline))
+	var room [usualSize]byte
+	b := fields.BeginIn(room[:0], recordVersion)
 	b = fields.Text(fields.Text(fields.Text(b, e.Owner), e.Call), e.Print)
-	return e.Intent.append(fields.Bool(b, e.Keyed))
+	return bytes.Clone(e.Intent.append(fields.Bool(b, e.Keyed)))
 }
 
 func decodeOpen(raw []byte) (*openEntry, error) {

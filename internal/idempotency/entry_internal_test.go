@@ -19,7 +19,7 @@ func TestARecordKeepsEachField(t *testing.T) {
 	call := callEntry{ID: "id", Print: "print", Open: true, Body: []byte("body"), Fault: []byte(`{"kind":"not_found"}`), Intent: &intent}
 	open := openEntry{Intent: intent, Owner: "owner", Call: "call", Print: "print", Keyed: true}
 	filled := intent
-	filled.Audit = &audit.Record{}
+	filled.Audit = []audit.Record{{}}
 	for _, v := range []any{filled, call, open} {
 		for i := range reflect.TypeOf(v).NumField() {
 			if f := reflect.TypeOf(v).Field(i); f.IsExported() && reflect.ValueOf(v).Field(i).IsZero() {

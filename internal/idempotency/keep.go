@@ -21,7 +21,10 @@ func (k *Coordinator) keep(ctx context.Context, f *flight, op *operation) error 
 	if reservation != nil {
 		counts = reservation.Keys()
 	}
-	lines := e.Intent.line()
+	lines := e.Intent.Audit
+	for i := range lines {
+		lines[i].Kind, lines[i].Time = audit.KindIntent, e.Intent.Began
+	}
 	return k.config.Store.Commit(ctx, keys.and(counts...), func(now map[string]store.Record) (store.Changes, error) {
 		known, err := lookup(now, keys.call, decodeCall)
 		if err != nil {

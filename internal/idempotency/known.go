@@ -15,7 +15,7 @@ import (
 // other objects.
 func (k *Coordinator) look(ctx context.Context, c *Call) (*callEntry, error) {
 	k.digest.mark(c)
-	callKey := callPrefix + c.identity
+	callKey := c.record
 	now, err := k.config.Store.Get(ctx, callKey)
 	if err != nil {
 		return nil, storeFault(err)
@@ -71,7 +71,7 @@ func (k *Coordinator) Forget(ctx context.Context, c Call, came time.Time) {
 	k.digest.mark(&c)
 	// The note in memory also works while the store is unavailable.
 	k.forgotten.add(c.identity, came, k.config.RetryWindow)
-	callKey := callPrefix + c.identity
+	callKey := c.record
 	now, err := k.config.Store.Get(ctx, callKey)
 	if _, known := now[callKey]; err != nil || !known {
 		return

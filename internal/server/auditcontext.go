@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -119,8 +120,12 @@ func (t *auditContext) setSecretNames(names []string) {
 }
 
 // knownNames returns the known names by identifier: the store's name under "", and the names of
-// secrets under their identifiers.
-func (t *auditContext) knownNames() map[string]string {
+// secrets under their identifiers. names are names of secrets that were resolved later.
+func (t *auditContext) knownNames(names map[string]string) map[string]string {
+	if t.store.ID == "" && len(t.secrets) == 0 {
+		// A new store.
+		return names
+	}
 	known := map[string]string{}
 	if t.store.ID != "" && t.store.Name != "" {
 		known[""] = t.store.Name
@@ -130,6 +135,7 @@ func (t *auditContext) knownNames() map[string]string {
 			known[s.ID] = s.Name
 		}
 	}
+	maps.Copy(known, names)
 	return known
 }
 

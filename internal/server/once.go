@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"maps"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -242,11 +241,9 @@ func (c Idempotency) intentOf(ctx context.Context, t *auditContext, s *sharedCha
 	t.addNames(names)
 	f := telemetry.CallFrom(ctx).Facts()
 	i := idempotency.Intent{
-		ID: t.recordID(), RequestID: f.RequestID, TraceID: f.TraceID, Method: f.Method, Caller: op.Caller, Tenant: op.Tenant, TenantName: tenantName(&t.caller), Names: t.knownNames(),
+		ID: t.recordID(), RequestID: f.RequestID, TraceID: f.TraceID, Method: f.Method, Caller: op.Caller, Tenant: op.Tenant, TenantName: tenantName(&t.caller), Names: t.knownNames(names),
 	}
-	maps.Copy(i.Names, names)
-	record := t.record(ctx)
-	i.Audit = &record
+	i.Audit = []audit.Record{t.record(ctx)}
 	var err error
 	if i.Op, err = json.Marshal(op); err != nil {
 		return i, err

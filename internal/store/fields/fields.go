@@ -19,8 +19,11 @@ import (
 // ErrRecord is in the error of a record that does not have the requested layout.
 var ErrRecord = errors.New("the record is damaged, or of another version")
 
-// Begin begins a record with the version of its layout.
-func Begin(version byte, size int) []byte { return append(make([]byte, 0, size), version) }
+// Begin begins a record with the version of its layout. size is the expected size of the record, in bytes.
+func Begin(version byte, size int) []byte { return BeginIn(make([]byte, 0, size), version) }
+
+// BeginIn is Begin in memory of the caller, which is empty.
+func BeginIn(room []byte, version byte) []byte { return append(room, version) }
 
 // Int appends a number.
 func Int[N ~int | ~int64](b []byte, n N) []byte { return binary.AppendVarint(b, int64(n)) }
