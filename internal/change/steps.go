@@ -44,14 +44,13 @@ type Changer struct{ first Next }
 // Do makes a change. The attempt in ctx holds what else is known about it (see
 // With). Errors are faults.
 func (c Changer) Do(ctx context.Context, op Op, values Values) (Result, error) {
-	a := &Attempt{}
+	var a Attempt
 	if known := From(ctx); known != nil {
-		own := *known
-		a = &own
+		a = *known
 	}
 	op.Caller, op.Tenant = a.Op.Caller, a.Op.Tenant
 	a.Op, a.Values = op, values
-	return c.Apply(ctx, a)
+	return c.Apply(ctx, &a)
 }
 
 // Apply makes a change. Its errors are those of the steps.

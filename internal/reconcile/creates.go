@@ -12,13 +12,10 @@ import (
 // createSecrets creates secrets. If the answer was lost, it adopts the secrets that exist, sets their values,
 // scopes and comments, and sends the missing secrets again. If Cloudflare refuses the missing secrets, the
 // existing secrets stay unchanged.
-func (t *run) createSecrets() procedure {
+func (t *run) createSecrets() *batchCreate {
 	b := &batchCreate{run: t, wanted: t.op().Secrets, made: make([]*upstream.Secret, len(t.op().Secrets))}
 	b.repeats = len(set(t.op().Names())) < len(b.wanted)
-	return procedure{
-		send:  func(ctx context.Context) (change.Result, error) { return b.send(ctx, b.missing(nil)) },
-		round: b.round, inspect: b.inspect,
-	}
+	return b
 }
 
 // batchCreate is a batch of secrets in creation.
@@ -45,20 +42,21 @@ func (b *batchCreate) missing(found map[int]upstream.Secret) []int {
 	return missing
 }
 
-// send creates the secrets at some indices.
-func (b *batchCreate) send(ctx context.Context, places []int) (change.Result, error) {
-	op, values := *b.op(), b.change.Values
-	if len(places) < len(b.wanted) {
-		op, values = change.Part(b.op(), values, places)
-	}
+// send creates all secrets.
+func (b *batchCreate) send(ctx context.Context) (change.Result, error) {
+	return b.sendPart(ctx, *b.op(), b.change.Values)
+}
+
+// sendPart creates some of the secrets.
+func (b *batchCreate) sendPart(ctx context.Context, op change.Op, values change.Values) (change.Result, error) {
 	r, err := b.sendAs(ctx, op, values)
 	if err != nil {
 		return r, err
 	}
 	// If Owners fails, the change that created the secrets keeps them.
-	mine, err := b.mine(ctx, r.IDs())
+	others, err := b.take(ctx, r.IDs())
 	for _, secret := range r.Secrets {
-		if err == nil && !mine[secret.ID] {
+		if err == nil && slices.Contains(others, secret.ID) {
 			return change.Result{}, taken("secret", secret.Name)
 		}
 	}
@@ -90,8 +88,12 @@ func (b *batchCreate) round(ctx context.Context) (change.Result, error) {
 // may have taken effect just before. A refusal that the last lookup explains is final at once.
 func (b *batchCreate) sendAgain(ctx context.Context, missing []int, foreign bool) (change.Result, error) {
 	b.refused = nil
-	r, err := b.send(ctx, missing)
-	if len(missing) < len(b.wanted) {
+	r, err := change.Result{}, error(nil)
+	if len(missing) == len(b.wanted) {
+		r, err = b.send(ctx)
+	} else {
+		op, values := change.Part(b.op(), b.change.Values, missing)
+		r, err = b.sendPart(ctx, op, values)
 		err = moved(err, missing)
 	}
 	switch {
@@ -150,8 +152,8 @@ func (b *batchCreate) inspect(ctx context.Context) (change.Result, error) {
 		}
 		made = append(made, secret)
 	}
-	mine, err := b.mine(ctx, identifiers(made))
-	if err != nil || len(mine) < len(made) {
+	others, err := b.take(ctx, identifiers(made))
+	if err != nil || len(others) > 0 {
 		return change.Result{}, orNotDone(err)
 	}
 	return change.Result{Secrets: made}, nil
@@ -164,12 +166,12 @@ func (b *batchCreate) find(ctx context.Context) (found map[int]upstream.Secret, 
 	if err != nil {
 		return nil, false, err
 	}
-	mine, err := b.mine(ctx, identifiers(slices.Collect(maps.Values(found))))
+	others, err := b.take(ctx, identifiers(slices.Collect(maps.Values(found))))
 	if err != nil {
 		return nil, false, err
 	}
 	all := len(found)
-	maps.DeleteFunc(found, func(_ int, s upstream.Secret) bool { return !mine[s.ID] })
+	maps.DeleteFunc(found, func(_ int, s upstream.Secret) bool { return slices.Contains(others, s.ID) })
 	return found, foreign || len(found) < all, nil
 }
 

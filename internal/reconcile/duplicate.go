@@ -10,21 +10,13 @@ import (
 // duplicateSecret copies a secret. If the answer was lost, it adopts a secret created under the name since
 // the baseline, and sets the scopes and the comment. The value stays, because Storekeeper does not know the
 // value.
-func (t *run) duplicateSecret() procedure {
+func (t *run) duplicateSecret() *singleCreate {
 	var wanted change.NewSecret
 	if made := t.op().Secrets; len(made) > 0 {
 		wanted = made[0]
 	}
-	n := &singleCreate{
-		run: t, sort: "secret", name: wanted.Name,
-		find: func(ctx context.Context) (*change.Result, bool, error) {
-			named, err := t.secrets(ctx)
-			secret, there := named[wanted.Name]
-			if err != nil || !there {
-				return nil, false, err
-			}
-			return &change.Result{Secrets: []upstream.Secret{secret}}, t.change.Baseline.CanHaveMadeSecret(secret), nil
-		},
+	return &singleCreate{
+		run: t, sort: "secret", name: wanted.Name, find: (*singleCreate).findSecret,
 		asked: func(r change.Result) bool {
 			s := r.Secret()
 			return sameScopes(s.Scopes, wanted.Scopes) && sameComment(s.Comment, wanted.Comment)
@@ -33,7 +25,15 @@ func (t *run) duplicateSecret() procedure {
 			return t.bringTo(ctx, found.Secret().ID, wanted, nil)
 		},
 	}
-	return n.course()
+}
+
+func (n *singleCreate) findSecret(ctx context.Context) (found *change.Result, ours bool, err error) {
+	named, err := n.secrets(ctx)
+	secret, there := named[n.name]
+	if err != nil || !there {
+		return nil, false, err
+	}
+	return &change.Result{Secrets: []upstream.Secret{secret}}, n.change.Baseline.CanHaveMadeSecret(secret), nil
 }
 
 // bringTo updates an existing secret to the request, including the value if known.

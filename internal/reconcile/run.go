@@ -22,15 +22,15 @@ const (
 	refusedAgain = 3
 )
 
-// procedure holds the functions of one kind of change.
-type procedure struct {
+// procedure makes one kind of change.
+type procedure interface {
 	// send sends the change for the first time.
-	send func(context.Context) (change.Result, error)
+	send(context.Context) (change.Result, error)
 	// round looks up the outcome and does the remaining work. Its error is final (see final), errAgain, or a
 	// failure, after which another round follows.
-	round func(context.Context) (change.Result, error)
+	round(context.Context) (change.Result, error)
 	// inspect looks up the outcome and changes nothing.
-	inspect func(context.Context) (change.Result, error)
+	inspect(context.Context) (change.Result, error)
 }
 
 // Apply makes a change. It is a change.Step: next sends the change.
@@ -41,13 +41,12 @@ type procedure struct {
 // before.
 func (s *Reconciler) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
 	t := s.begin(a, next)
-	c, known := t.course()
-	if !known {
-		return next(ctx, a)
-	}
+	c := t.course()
 	switch {
+	case c == nil:
+		return next(ctx, a)
 	case a.InspectOnly:
-		return t.inspect(ctx, c)
+		return t.inspectWith(ctx, c)
 	case a.Resume:
 		return t.settle(ctx, c, unknown(nil))
 	}
@@ -61,25 +60,25 @@ func (s *Reconciler) Apply(ctx context.Context, a *change.Attempt, next change.N
 	return r, err
 }
 
-// course returns the procedure of the change.
-func (t *run) course() (procedure, bool) {
+// course returns the procedure of the change, nil for an unknown kind.
+func (t *run) course() procedure {
 	switch t.op().Kind {
 	case change.CreateStore:
-		return t.createStore(), true
+		return t.createStore()
 	case change.DeleteStore:
-		return t.deleteStore(), true
+		return storeDeletion{t}
 	case change.CreateSecrets:
-		return t.createSecrets(), true
+		return t.createSecrets()
 	case change.UpdateSecret:
-		return t.updateSecret(), true
+		return secretUpdate{t}
 	case change.DeleteSecret:
-		return t.deleteSecret(), true
+		return secretDeletion{t}
 	case change.DeleteSecrets:
-		return t.deleteSecrets(), true
+		return secretsDeletion{t}
 	case change.DuplicateSecret:
-		return t.duplicateSecret(), true
+		return t.duplicateSecret()
 	}
-	return procedure{}, false
+	return nil
 }
 
 // settle runs rounds until the change is made or refused. It returns lost if the outcome remains unknown.
@@ -117,8 +116,8 @@ func (t *run) settle(ctx context.Context, c procedure, lost error) (change.Resul
 	return change.Result{}, lost
 }
 
-// inspect inspects the change once.
-func (t *run) inspect(ctx context.Context, c procedure) (change.Result, error) {
+// inspectWith inspects the change once.
+func (t *run) inspectWith(ctx context.Context, c procedure) (change.Result, error) {
 	t.reconcile()
 	ctx, span := tracing.Start(ctx, "reconcile")
 	defer func() { t.tell(span) }()

@@ -8,15 +8,15 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// updateSecret updates a secret. It is sent again if the answer was lost, because an update is idempotent.
-func (t *run) updateSecret() procedure {
-	return procedure{send: t.send, round: t.send, inspect: t.inspectUpdate}
-}
+// secretUpdate updates a secret. It is sent again if the answer was lost, because an update is idempotent.
+type secretUpdate struct{ *run }
 
-// inspectUpdate checks whether a secret was modified since the baseline and is as requested. A secret with
+func (t secretUpdate) round(ctx context.Context) (change.Result, error) { return t.send(ctx) }
+
+// inspect checks whether a secret was modified since the baseline and is as requested. A secret with
 // the modification time of the baseline was not updated. Values cannot be read, so an update that sets a
 // value is unproven.
-func (t *run) inspectUpdate(ctx context.Context) (change.Result, error) {
+func (t secretUpdate) inspect(ctx context.Context) (change.Result, error) {
 	named, err := t.secrets(ctx)
 	if err != nil {
 		return change.Result{}, err
@@ -47,34 +47,29 @@ func asUpdated(secret upstream.Secret, sets change.Update) bool {
 		(!sets.Comment.Change || sameComment(secret.Comment, sets.Comment.Text))
 }
 
-// deleteSecret deletes a secret. A secret that is gone after a lost answer counts as deleted, unless the
+// secretDeletion deletes a secret. A secret that is gone after a lost answer counts as deleted, unless the
 // baseline lacks the secret.
-func (t *run) deleteSecret() procedure {
-	lacked := len(t.lacked(nil)) > 0
-	return procedure{
-		send: t.send,
-		round: func(ctx context.Context) (change.Result, error) {
-			r, err := t.send(ctx)
-			return gone(r, err, lacked)
-		},
-		inspect: func(ctx context.Context) (change.Result, error) {
-			left, err := t.left(ctx)
-			if err != nil || len(left) > 0 {
-				return change.Result{}, orNotDone(err)
-			}
-			return gone(change.Result{}, missing("secret"), lacked)
-		},
+type secretDeletion struct{ *run }
+
+func (t secretDeletion) round(ctx context.Context) (change.Result, error) {
+	r, err := t.send(ctx)
+	return gone(r, err, len(t.lacked(nil)) > 0)
+}
+
+func (t secretDeletion) inspect(ctx context.Context) (change.Result, error) {
+	left, err := t.left(ctx)
+	if err != nil || len(left) > 0 {
+		return change.Result{}, orNotDone(err)
 	}
+	return gone(change.Result{}, missing("secret"), len(t.lacked(nil)) > 0)
 }
 
-// deleteSecrets deletes several secrets. If the answer was lost, it deletes the remaining secrets.
-func (t *run) deleteSecrets() procedure {
-	return procedure{send: t.send, round: t.deleteLeft, inspect: t.inspectDeleted}
-}
+// secretsDeletion deletes several secrets.
+type secretsDeletion struct{ *run }
 
-// deleteLeft deletes the remaining secrets. It also names secrets that the baseline lacks, so that Cloudflare
+// round deletes the remaining secrets. It also names secrets that the baseline lacks, so that Cloudflare
 // refuses the change as at first.
-func (t *run) deleteLeft(ctx context.Context) (change.Result, error) {
+func (t secretsDeletion) round(ctx context.Context) (change.Result, error) {
 	left, err := t.left(ctx)
 	if err != nil {
 		return change.Result{}, err
@@ -93,7 +88,7 @@ func (t *run) deleteLeft(ctx context.Context) (change.Result, error) {
 	return r, err
 }
 
-func (t *run) inspectDeleted(ctx context.Context) (change.Result, error) {
+func (t secretsDeletion) inspect(ctx context.Context) (change.Result, error) {
 	left, err := t.left(ctx)
 	all := len(set(t.op().SecretIDs))
 	switch {

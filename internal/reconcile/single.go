@@ -14,17 +14,13 @@ type singleCreate struct {
 	sort, name string
 	// find returns the object with the name, nil if there is none. ours says whether this change can have
 	// created the object.
-	find func(context.Context) (found *change.Result, ours bool, err error)
+	find func(*singleCreate, context.Context) (found *change.Result, ours bool, err error)
 	// asked reports whether the object is as requested, and adopt updates the object to the request.
 	asked func(change.Result) bool
 	adopt func(context.Context, change.Result) (change.Result, error)
 
 	// refused is Cloudflare's refusal of the last attempt.
 	refused error
-}
-
-func (n *singleCreate) course() procedure {
-	return procedure{send: n.send, round: n.round, inspect: n.inspect}
 }
 
 // send creates the object. If another change has adopted the object before the answer came, the object
@@ -35,10 +31,17 @@ func (n *singleCreate) send(ctx context.Context) (change.Result, error) {
 		return r, err
 	}
 	// If Owners fails, the change that created the object keeps the object.
-	if mine, err := n.mine(ctx, r.IDs()); err == nil && len(mine) == 0 {
+	if mine, err := n.owns(ctx, &r); err == nil && !mine {
 		return change.Result{}, taken(n.sort, n.name)
 	}
 	return r, nil
+}
+
+// owns claims the object for this change and reports whether this change owns the object.
+func (n *singleCreate) owns(ctx context.Context, made *change.Result) (bool, error) {
+	ids := made.IDs()
+	others, err := n.take(ctx, ids)
+	return err == nil && len(others) < len(ids), err
 }
 
 // round adopts the object or sends the create again. A refusal is final only after another lookup, because an
@@ -70,16 +73,16 @@ func (n *singleCreate) round(ctx context.Context) (change.Result, error) {
 
 // findOwn finds the object and takes ownership, unless another change owns the object.
 func (n *singleCreate) findOwn(ctx context.Context) (found *change.Result, ours bool, err error) {
-	found, ours, err = n.find(ctx)
+	found, ours, err = n.find(n, ctx)
 	if err != nil || !ours {
 		return found, false, err
 	}
-	mine, err := n.mine(ctx, found.IDs())
-	return found, len(mine) > 0, err
+	ours, err = n.owns(ctx, found)
+	return found, ours, err
 }
 
 func (n *singleCreate) inspect(ctx context.Context) (change.Result, error) {
-	found, ours, err := n.find(ctx)
+	found, ours, err := n.find(n, ctx)
 	switch {
 	case err != nil:
 		return change.Result{}, err
@@ -88,8 +91,7 @@ func (n *singleCreate) inspect(ctx context.Context) (change.Result, error) {
 	case !n.asked(*found):
 		return change.Result{}, change.ErrPartlyDone
 	}
-	mine, err := n.mine(ctx, found.IDs())
-	if err != nil || len(mine) == 0 {
+	if mine, err := n.owns(ctx, found); err != nil || !mine {
 		return change.Result{}, orNotDone(err)
 	}
 	return *found, nil

@@ -101,23 +101,12 @@ func (t *run) stores(ctx context.Context) ([]upstream.Store, error) {
 	return t.listings.Stores(ctx, t.op().Account, t.notBefore())
 }
 
-// mine claims objects for this change and returns those that it owns.
-func (t *run) mine(ctx context.Context, ids []string) (map[string]bool, error) {
-	mine := make(map[string]bool, len(ids))
+// take claims objects for this change and returns those that another change owns.
+func (t *run) take(ctx context.Context, ids []string) (others []string, err error) {
 	if len(ids) == 0 {
-		return mine, nil
+		return nil, nil
 	}
 	ctx, cancel := t.bounded(ctx)
 	defer cancel()
-	others, err := t.owners.Take(ctx, t.change.ID, t.op().Account, ids)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range ids {
-		mine[id] = true
-	}
-	for _, id := range others {
-		delete(mine, id)
-	}
-	return mine, nil
+	return t.owners.Take(ctx, t.change.ID, t.op().Account, ids)
 }
