@@ -178,12 +178,12 @@ func (k *Coordinator) pollUnlocked(ctx context.Context, f *flight) error {
 	}
 }
 
-// ask calls Call.Intent and fills in the defaults. The id and start time of earlier, if set, are retained.
+// ask calls Description.Intent and fills in the defaults. The id and start time of earlier, if set, are retained.
 func (k *Coordinator) ask(ctx context.Context, f *flight, urged <-chan struct{}, earlier Intent) (Intent, error) {
 	began, i := time.Now(), Intent{}
-	if f.call.Intent != nil {
+	if f.call.Description != nil {
 		var err error
-		if i, err = f.call.Intent(ctx, urged); err != nil {
+		if i, err = f.call.Description.Intent(ctx, urged); err != nil {
 			return i, err
 		}
 	}

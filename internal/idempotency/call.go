@@ -33,19 +33,11 @@ type Call struct {
 	// Urgent gives the change priority. A change that blocks an urgent change becomes urgent too (see
 	// Operation.Urged).
 	Urgent bool
-	// Admit returns an error if the change cannot be made now. It is called once, before the call waits for
-	// its objects. The error is returned to the caller and not recorded. Admit may be nil.
-	Admit func(ctx context.Context) error
-	// Intent returns the change to make. It is called with the objects locked, so it can read their state
-	// before the change, and may be called several times. urged is Operation.Urged. Its error is returned to
-	// the caller and not recorded. If Intent is nil, only the defaults are set.
-	Intent func(ctx context.Context, urged <-chan struct{}) (Intent, error)
-
+	// Description describes the change. If it is nil, the intent has only the defaults, and the change leaves no
+	// audit record.
+	Description Description
 	// Reservation reserves quota for the change. Nil reserves nothing.
 	Reservation Reservation
-	// Outcome returns the audit record of the outcome, from the error of Run. It is called at most once, and
-	// not if recovery determines the outcome. If Outcome is nil, the change leaves no audit record.
-	Outcome func(err error) audit.Record
 
 	// identity and print are the digests of the call, and record is the name of its record. They are "" before
 	// mark computes them.
@@ -56,6 +48,20 @@ type Call struct {
 	outdated string
 }
 
+// Description describes the change of a call.
+type Description interface {
+	// Admit returns an error if the change cannot be made now. It is called once, before the call waits for
+	// its objects. The error is returned to the caller and not recorded.
+	Admit(ctx context.Context) error
+	// Intent returns the change to make. It is called with the objects locked, so it can read their state
+	// before the change, and may be called several times. urged is Operation.Urged. Its error is returned to
+	// the caller and not recorded.
+	Intent(ctx context.Context, urged <-chan struct{}) (Intent, error)
+	// Outcome returns the audit record of the outcome, or none, from the error of Run. It is called at most
+	// once, and not if recovery determines the outcome.
+	Outcome(err error) []audit.Record
+}
+
 // mayShare reports whether the answer of another call may answer c.
 func (c *Call) mayShare() bool { return c.Key != "" || c.Retry }
 
@@ -64,8 +70,8 @@ func (c *Call) answeredBy(e *callEntry) bool { return c.mayShare() && e.ID != c.
 
 // admit returns an error if the change cannot be made now.
 func (c *Call) admit(ctx context.Context) error {
-	if c.Admit != nil {
-		if err := c.Admit(ctx); err != nil {
+	if c.Description != nil {
+		if err := c.Description.Admit(ctx); err != nil {
 			return err
 		}
 	}
@@ -109,18 +115,20 @@ type Intent struct {
 	Audit []audit.Record
 }
 
-// outcome returns the audit record of the change of c, and none if Outcome is nil.
+// outcome returns the audit record of the change of c, and none without a Description.
 func (c *Call) outcome(err error) []audit.Record {
-	if c.Outcome == nil {
+	if c.Description == nil {
 		return nil
 	}
-	return ending(c.Outcome(err))
+	return ending(c.Description.Outcome(err))
 }
 
 // ending completes the audit record of an outcome. Each attempt to commit the outcome writes the same record.
-func ending(r audit.Record) []audit.Record {
-	r.Kind, r.Time = audit.KindOutcome, time.Now()
-	return []audit.Record{r}
+func ending(lines []audit.Record) []audit.Record {
+	for i := range lines {
+		lines[i].Kind, lines[i].Time = audit.KindOutcome, time.Now()
+	}
+	return lines
 }
 
 // Reservation reserves quota when a change begins, in the commit of the intent. Release returns the

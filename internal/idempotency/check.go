@@ -34,8 +34,8 @@ func (k *Coordinator) Wait(ctx context.Context, caller string, objects ...string
 // nothing. Errors are faults.
 func (k *Coordinator) Check(ctx context.Context, c Call) error {
 	err := c.admit(ctx)
-	if err == nil && c.Intent != nil {
-		_, err = c.Intent(ctx, nil)
+	if err == nil && c.Description != nil {
+		_, err = c.Description.Intent(ctx, nil)
 	}
 	if err != nil {
 		return fault.From(err)

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
@@ -153,6 +154,15 @@ func on(c idempotency.Call, objects ...string) idempotency.Call {
 	c.Objects = objects
 	return c
 }
+
+// describe is the description of a change that may always be made, without an audit record.
+type describe func() (idempotency.Intent, error)
+
+func (describe) Admit(context.Context) error { return nil }
+
+func (d describe) Intent(context.Context, <-chan struct{}) (idempotency.Intent, error) { return d() }
+
+func (describe) Outcome(error) []audit.Record { return nil }
 
 // ended is how a call went.
 type ended struct {

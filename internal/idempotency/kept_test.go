@@ -21,9 +21,9 @@ func (d *disk) size() (n int) {
 }
 
 func asking(c idempotency.Call, request []byte) idempotency.Call {
-	c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
+	c.Description = describe(func() (idempotency.Intent, error) {
 		return idempotency.Intent{Op: request, Baseline: request}, nil
-	}
+	})
 	return c
 }
 

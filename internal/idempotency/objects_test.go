@@ -128,10 +128,10 @@ func TestTheIntentIsAskedWithTheObjectsLocked(t *testing.T) {
 				})
 				synctest.Wait()
 				c := on(keyed("k", "b"), "o")
-				c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
+				c.Description = describe(func() (idempotency.Intent, error) {
 					asked++
 					return idempotency.Intent{Tenant: "t", Baseline: []byte(strconv.Quote(state))}, nil
-				}
+				})
 				second := r.run(t.Context(), c, func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 					i := op.Intent
 					if string(i.Baseline) != `"new"` || i.ID == "" || i.Caller != "anna" || i.Method != "/Create" ||
@@ -170,12 +170,12 @@ func TestWhatAnotherReplicaChangedBeforeTheLock(t *testing.T) {
 				d, asked := newDisk(), 0
 				r := life(t, d, newWorld(), together)
 				c := on(keyed("k", "a"), "o")
-				c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
+				c.Description = describe(func() (idempotency.Intent, error) {
 					if asked++; asked == 1 {
 						return idempotency.Intent{Baseline: []byte(`"old"`), Began: time.Unix(7, 0)}, nil
 					}
 					return test.second()
-				}
+				})
 				got := r.run(t.Context(), c, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 					kept, ok := r.Peek(ctx, &c)
 					i := op.Intent

@@ -152,9 +152,9 @@ func TestNothingSecretIsWritten(t *testing.T) {
 		d := newDisk()
 		r := life(t, d, newWorld(), nil)
 		c := on(keyed("canary-key", "canary-payload"), "object")
-		c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
+		c.Description = describe(func() (idempotency.Intent, error) {
 			return idempotency.Intent{Op: []byte(`"seen-op"`), Baseline: []byte(`"seen-baseline"`)}, nil
-		}
+		})
 		quiet := func(context.Context, *idempotency.Operation) ([]byte, error) { return []byte("seen-answer"), nil }
 		want(t, r.run(t.Context(), c, quiet), "seen-answer", false)
 		c.Key = ""

@@ -16,9 +16,9 @@ import (
 func TestNobodyWaitsForAnothersChangeLongerThanThePatience(t *testing.T) {
 	const patience = 15 * time.Second
 	named := func(c idempotency.Call) idempotency.Call {
-		c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
+		c.Description = describe(func() (idempotency.Intent, error) {
 			return idempotency.Intent{ID: "i-" + string(c.Payload), RequestID: "r-" + string(c.Payload)}, nil
-		}
+		})
 		return c
 	}
 	own, earlier, another := "Your own earlier call began this change", "An earlier change of yours", "Another change of the same object"
@@ -88,15 +88,19 @@ func TestNobodyWaitsForTheRecordsLongerThanThePatience(t *testing.T) {
 	})
 }
 
+// refused is the description of a change that may not be made now.
+type refused struct{ describe }
+
+func (refused) Admit(context.Context) error { return fault.New(fault.Throttled, "BUDGET_SPENT", "x") }
+
 // Admit refuses a change before the change waits for its objects.
 func TestACallIsAdmittedBeforeItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := life(t, newDisk(), newWorld(), nil)
 		first := r.run(t.Context(), on(keyed("k", "a"), "o"), r.slow("a", time.Minute))
 		synctest.Wait()
-		refuse := func(context.Context) error { return fault.New(fault.Throttled, "BUDGET_SPENT", "x") }
 		second, repeat := on(keyed("l", "b"), "o"), on(keyed("k", "a"), "o")
-		second.Admit, repeat.Admit = refuse, refuse
+		second.Description, repeat.Description = refused{}, refused{}
 		began := time.Now()
 		want(t, r.do(t.Context(), second), "BUDGET_SPENT", false)
 		if waited := time.Since(began); waited > 0 {

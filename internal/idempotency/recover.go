@@ -169,7 +169,7 @@ func (k *Coordinator) found(e *openEntry, o changeOutcome, err error) []audit.Re
 	if o.fault != nil {
 		err = o.fault
 	}
-	return ending(k.config.Found(e.Intent, o.body, err))
+	return ending([]audit.Record{k.config.Found(e.Intent, o.body, err)})
 }
 
 // callRecover calls Recover and classifies the result.

@@ -19,9 +19,9 @@ func TestAnIntentIsReadBackFromAnyReplica(t *testing.T) {
 		d, w := newDisk(), newWorld()
 		one, two := life(t, d, w, together), life(t, d, w, together)
 		c := on(keyed("k", "a"), "o")
-		c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
+		c.Description = describe(func() (idempotency.Intent, error) {
 			return idempotency.Intent{Baseline: []byte(`"b"`), Names: map[string]string{"id": "name"}}, nil
-		}
+		})
 		retry := again(c)
 		retry.Key = ""
 		other := c
@@ -67,9 +67,9 @@ func TestTheIntentOfAChangeThatEndsMeanwhileIsReadBack(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, w := newDisk(), newWorld()
 				c := on(keyed("k", "a"), "o")
-				c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
+				c.Description = describe(func() (idempotency.Intent, error) {
 					return idempotency.Intent{Names: map[string]string{"id": "name"}}, nil
-				}
+				})
 				one, finish := life(t, d, w, together), make(chan struct{})
 				var looked atomic.Bool
 				got := one.run(t.Context(), c, func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
@@ -145,10 +145,10 @@ func TestOneObjectOnTwoReplicas(t *testing.T) {
 		var all []<-chan ended
 		for n := range 10 {
 			c := on(plain("a"), "o", string(rune('a'+n)))
-			c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
+			c.Description = describe(func() (idempotency.Intent, error) {
 				time.Sleep(time.Second)
 				return idempotency.Intent{}, nil
-			}
+			})
 			r := []*replica{one, two}[n%2]
 			all = append(all, r.run(t.Context(), c, func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 				if running++; running > 1 {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
@@ -161,9 +162,7 @@ func (i *Inner) Replay(ctx context.Context, of proto.Message) (answer proto.Mess
 	if err != nil || call.Key == "" && !call.Retry {
 		return nil, false, err
 	}
-	call.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
-		return idempotency.Intent{}, errNotKnown()
-	}
+	call.Description = searchOnly{}
 	kept, err := i.chain.Idempotency.Coordinator.Do(ctx, call, func(context.Context, *idempotency.Operation) ([]byte, error) {
 		return nil, errNotKnown()
 	})
@@ -200,6 +199,17 @@ func (i *Inner) Wait(ctx context.Context, account, storeID string, names ...stri
 func Status(ctx context.Context, err error) *spb.Status {
 	return status.Convert(toStatus(ctx, err)).Proto()
 }
+
+// searchOnly is the description of a call that makes no change and only searches for the record of one.
+type searchOnly struct{}
+
+func (searchOnly) Admit(context.Context) error { return nil }
+
+func (searchOnly) Intent(context.Context, <-chan struct{}) (idempotency.Intent, error) {
+	return idempotency.Intent{}, errNotKnown()
+}
+
+func (searchOnly) Outcome(error) []audit.Record { return nil }
 
 // errNotKnown is the fault of a search that finds no record of a change, and of an equal call that
 // joined the search. That call begins again.

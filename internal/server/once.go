@@ -90,10 +90,16 @@ func (c Chain) recallNames(
 	return true, err
 }
 
-// sharedChange is the state of a change that the call shares with the goroutine of the change, in one
-// allocation.
+// sharedChange is a change that the call shares with the goroutine of the change. It is the description of the
+// change for the Coordinator.
 type sharedChange struct {
-	op change.Op
+	once *Idempotency
+	// ctx is the context of the call.
+	ctx   context.Context //nolint:containedctx // the audit record of the outcome has facts of the call
+	audit *auditContext
+	op    change.Op
+	// names are the names of the existing secrets by identifier.
+	names map[string]string
 	// before is the state before the change. It is set when the intent is made.
 	before change.Baseline
 	// begun reports that the change is being made.
@@ -109,7 +115,7 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 		if m == nil || !m.Changes || m.ByName || request == nil {
 			return next(ctx, req)
 		}
-		s := &sharedChange{}
+		s := &sharedChange{once: &c.Idempotency}
 		call, err := c.changeOf(ctx, info.FullMethod, m, request, s)
 		if err != nil {
 			return nil, err
@@ -147,12 +153,13 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 	}
 }
 
-// changeOf describes the change that a request asks for: the locks, the urgency, and the function
-// that makes the intent. It sets s.op.
+// changeOf describes the change that a request asks for: the locks, the urgency and the reservation. It
+// completes s.
 func (c Chain) changeOf(
 	ctx context.Context, method string, m *contract.Method, request proto.Message, s *sharedChange,
 ) (idempotency.Call, error) {
 	t := auditFrom(ctx)
+	s.ctx, s.audit = ctx, t
 	if t.incomplete {
 		return idempotency.Call{}, fault.New(fault.Denied, fault.ReasonNotAllowed, "The call is about objects that cannot be judged.")
 	}
@@ -174,31 +181,34 @@ func (c Chain) changeOf(
 	if len(about.Secrets)+len(about.SecretIDs) > 0 {
 		call.Within = []string{storeKey(t.account, about)}
 	}
-	s.op = c.Rights.opOf(request)
+	s.op, s.names = c.Rights.opOf(request), names
 	op := &s.op
 	op.Account, op.Caller, op.Tenant = cmp.Or(t.account, op.Account), t.caller.Name, scope.Tenant(ctx)
 	// A change of an existing object is urgent.
 	call.Urgent = !op.Creates()
-	// The closures capture this small part of c. A closure that captures c copies c for each change.
-	once := c.Idempotency
-	if once.Admit != nil {
-		call.Admit = func(ctx context.Context) error { return once.Admit(ctx, op) }
-	}
 	if c.Fingerprint != nil {
 		t.fingerprint(contract.Values(request), c.Fingerprint)
 	}
-	if once.Reserve != nil {
-		call.Reservation = once.Reserve(op)
+	if c.Idempotency.Reserve != nil {
+		call.Reservation = c.Idempotency.Reserve(op)
 	}
-	call.Outcome = func(err error) audit.Record {
-		r := t.record(ctx)
-		r.Outcome, r.Reason, r.Code = t.outcome(err), reasonOf(err), codeOf(err)
-		return r
-	}
-	call.Intent = func(ctx context.Context, urged <-chan struct{}) (idempotency.Intent, error) {
-		return once.intentOf(change.With(ctx, &change.Attempt{Urged: urged}), t, s, names)
-	}
+	call.Description = s
 	return call, nil
+}
+
+// Admit implements idempotency.Description.
+func (s *sharedChange) Admit(ctx context.Context) error {
+	if s.once.Admit == nil {
+		return nil
+	}
+	return s.once.Admit(ctx, &s.op)
+}
+
+// Outcome implements idempotency.Description.
+func (s *sharedChange) Outcome(err error) []audit.Record {
+	r := s.audit.record(s.ctx)
+	r.Outcome, r.Reason, r.Code = s.audit.outcome(err), reasonOf(err), codeOf(err)
+	return []audit.Record{r}
 }
 
 // callFor returns the call found by rememberNames, or describes the call.
@@ -232,24 +242,25 @@ func (c Chain) callOf(ctx context.Context, method string, n changeKey, request p
 	return call, err
 }
 
-// intentOf returns the intent of a change: the request without values, and the state before the
-// change. It also stores that state in s.
-func (c Idempotency) intentOf(ctx context.Context, t *auditContext, s *sharedChange, names map[string]string) (idempotency.Intent, error) {
-	op := &s.op
+// Intent returns the request without values, and the state before the change, which it also stores in s. It
+// implements idempotency.Description.
+func (s *sharedChange) Intent(ctx context.Context, urged <-chan struct{}) (idempotency.Intent, error) {
+	ctx = change.With(ctx, &change.Attempt{Urged: urged})
+	t, op := s.audit, &s.op
 	// The audit records use the identifier of the change, so that the outcome of a recovery is
 	// linked to the intent.
-	t.addNames(names)
+	t.addNames(s.names)
 	f := telemetry.CallFrom(ctx).Facts()
 	i := idempotency.Intent{
-		ID: t.recordID(), RequestID: f.RequestID, TraceID: f.TraceID, Method: f.Method, Caller: op.Caller, Tenant: op.Tenant, TenantName: tenantName(&t.caller), Names: t.knownNames(names),
+		ID: t.recordID(), RequestID: f.RequestID, TraceID: f.TraceID, Method: f.Method, Caller: op.Caller, Tenant: op.Tenant, TenantName: tenantName(&t.caller), Names: t.knownNames(s.names),
 	}
 	i.Audit = []audit.Record{t.record(ctx)}
 	var err error
 	if i.Op, err = json.Marshal(op); err != nil {
 		return i, err
 	}
-	if c.Before != nil {
-		if s.before, err = c.Before(ctx, op); err != nil {
+	if s.once.Before != nil {
+		if s.before, err = s.once.Before(ctx, op); err != nil {
 			return i, err
 		}
 		if err = t.inner.check(s.before); err != nil {
@@ -264,5 +275,5 @@ func (c Idempotency) intentOf(ctx context.Context, t *auditContext, s *sharedCha
 	}
 	// intentOf may be called several times. The bytes are counted once.
 	t.bytesCounted = true
-	return i, c.Durable.take(i.Tenant, durableBytes(i, len(op.SecretIDs)+len(op.Secrets)))
+	return i, s.once.Durable.take(i.Tenant, durableBytes(i, len(op.SecretIDs)+len(op.Secrets)))
 }
