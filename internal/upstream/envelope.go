@@ -10,6 +10,9 @@ import (
 	"regexp"
 	"slices"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"platform.internal/storekeeper/internal/fault"
 )
 
@@ -68,7 +71,8 @@ func understand[T any](ctx context.Context, x *exchange, r reply, fit fits[T]) (
 	if r.status >= http.StatusMultipleChoices {
 		return Answer[T]{}, x.refused(r, readRefusal(r))
 	}
-	err := json.Unmarshal(r.body, &e)
+	// inspect checks keys and characters, with its own consequences.
+	err := jsonv2.Unmarshal(r.body, &e, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	seen, sound := outline{}, false
 	if err == nil {
 		seen, sound = inspect(r.body)

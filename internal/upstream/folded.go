@@ -75,10 +75,10 @@ func inBase64(secret string, before int) string {
 	return encoded[from:to]
 }
 
-// unfolded appends the folded forms of a text: plain, and with the escapes of URLs, JSON and HTML
+// unfolded returns the folded forms of a text: plain, and with the escapes of URLs, JSON and HTML
 // decoded.
-func unfolded(forms []string, text string) []string {
-	forms = append(forms, fold(text))
+func unfolded(text string) []string {
+	forms := []string{fold(text)}
 	for range maxUnescapes {
 		plain := unescape(text)
 		if plain == text {

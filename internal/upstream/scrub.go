@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -42,9 +43,8 @@ func (s *scrubber) clean(text string) string {
 // dirty reports whether a text contains a credential or a value, in any form in which a text may
 // quote it.
 func (s *scrubber) dirty(text string) bool {
-	var room [1 + maxUnescapes]string
-	forms := unfolded(room[:0], text)
-	if s.credential != "" && strings.Contains(text, s.credential) || s.betrays(text, forms) {
+	t := searched{text: text}
+	if s.credential != "" && strings.Contains(text, s.credential) || s.betrays(&t) {
 		return true
 	}
 	for i, value := range s.values {
@@ -54,7 +54,7 @@ func (s *scrubber) dirty(text string) bool {
 		if len(value) < minFolded || len(value) > maxFactor*len(text) {
 			continue
 		}
-		if holds(forms, s.disguisesOf(i)) {
+		if t.holds(s.disguisesOf(i)) {
 			return true
 		}
 	}
@@ -81,31 +81,48 @@ func quotes(text, value string) bool {
 	return strings.Contains(text, plain) || strings.Contains(text, escaped)
 }
 
-// holds reports whether a folded form of a text contains a disguise of a secret.
-func holds(forms, disguises []string) bool {
-	longest := 0
-	for _, form := range forms {
-		longest = max(longest, len(form))
-	}
+// searched is a text in which secrets are searched.
+type searched struct {
+	text string
+	// forms are the folded forms of the text. They are empty before one is needed.
+	forms []string
+}
+
+// holds reports whether a folded form of the text contains a disguise of a secret.
+func (t *searched) holds(disguises []string) bool {
 	for _, disguise := range disguises {
-		if len(disguise) > longest {
+		if len(disguise) > len(t.text) && isPlainText(t.text) {
+			// The only form of a plain text is not longer than the text.
 			continue
 		}
-		if slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(form, disguise) }) {
+		if len(t.forms) == 0 {
+			t.forms = unfolded(t.text)
+		}
+		if slices.ContainsFunc(t.forms, func(form string) bool { return strings.Contains(form, disguise) }) {
 			return true
 		}
 	}
 	return false
 }
 
-// betrays reports whether a text contains any of the account's credentials of at least
-// minCredential bytes. forms are the folded forms of the text.
-func (s *scrubber) betrays(text string, forms []string) bool {
-	found := func(c knownCredential) bool {
-		if len(c.text) < minCredential || len(c.text) > maxFactor*len(text) {
+// isPlainText reports whether a text has ASCII characters only, and no escapes of URLs, JSON or HTML.
+func isPlainText(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c >= utf8.RuneSelf || c == '%' || c == '\\' || c == '&' {
 			return false
 		}
-		return strings.Contains(text, c.text) || holds(forms, c.disguises)
+	}
+	return true
+}
+
+// betrays reports whether a text contains any of the account's credentials of at least
+// minCredential bytes.
+func (s *scrubber) betrays(t *searched) bool {
+	found := func(c knownCredential) bool {
+		if len(c.text) < minCredential || len(c.text) > maxFactor*len(t.text) {
+			return false
+		}
+		return strings.Contains(t.text, c.text) || t.holds(c.disguises)
 	}
 	known := *s.account.known.Load()
 	if slices.ContainsFunc(known, found) {
@@ -129,9 +146,7 @@ func newKnownCredential(text string) knownCredential {
 // taints reports whether the result of a response contains a credential. The other parts of a
 // response are checked text by text.
 func (s *scrubber) taints(body []byte) bool {
-	var room [1 + maxUnescapes]string
-	text := string(body)
-	return s.betrays(text, unfolded(room[:0], text))
+	return s.betrays(&searched{text: string(body)})
 }
 
 // escapes reports whether JSON may encode a character by an escape.

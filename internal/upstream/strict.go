@@ -31,95 +31,74 @@ type outline struct{ result, errors byte }
 
 // inspect checks valid JSON more strictly. It returns false if the text is not UTF-8, an object has
 // a duplicate key or a known key in another letter case, or the nesting is deeper than maxDepth.
-func inspect(body []byte) (outline, bool) {
-	w := walker{body: body}
-	w.keys, w.open = w.keyRoom[:0], w.openRoom[:0]
-	sound := utf8.Valid(body) && w.walk()
-	return w.outline, sound
-}
-
-// walker scans JSON in one pass.
-type walker struct {
-	body []byte
+func inspect(body []byte) (seen outline, sound bool) {
+	// The room suffices for most responses.
+	var keyRoom [16][]byte
+	var openRoom [8]unclosed
 	// keys are the keys of the open objects, the innermost last.
-	keys    [][]byte
-	open    []unclosed
-	outline outline
-	// keyRoom and openRoom are sufficient for most responses.
-	keyRoom  [16][]byte
-	openRoom [8]unclosed
+	keys, open := keyRoom[:0], openRoom[:0]
+	for i := 0; i < len(body); i++ {
+		depth := len(open)
+		switch body[i] {
+		case '{':
+			open = append(open, unclosed{first: len(keys), wantsKey: true})
+		case '[':
+			open = append(open, unclosed{first: -1})
+		case '}', ']':
+			if depth > 0 {
+				keys, open = open[depth-1].without(keys), open[:depth-1]
+			}
+		case ',':
+			if depth > 0 {
+				open[depth-1].wantsKey = open[depth-1].first >= 0
+			}
+		case '"':
+			end := stringEnd(body, i)
+			if depth > 0 && open[depth-1].wantsKey {
+				open[depth-1].wantsKey = false
+				key := unquoted(body[i : end+1])
+				if !isPermitted(key, keys[open[depth-1].first:]) {
+					return seen, false
+				}
+				keys = append(keys, key)
+				if depth == 1 {
+					seen.note(key, body[end+1:])
+				}
+			}
+			i = end
+		}
+		if len(open) > maxDepth {
+			return seen, false
+		}
+	}
+	return seen, utf8.Valid(body)
 }
 
 // unclosed is an object or array that has not ended yet.
 type unclosed struct {
-	// first is the index of the object's first key in keys, or -1 for an array.
+	// first is the index of the object's first key in the keys of the open objects, or -1 for an array.
 	first int
 	// wantsKey reports that the next string is a key.
 	wantsKey bool
 }
 
-func (w *walker) walk() bool {
-	for i := 0; i < len(w.body); i++ {
-		switch w.body[i] {
-		case '{':
-			w.open = append(w.open, unclosed{first: len(w.keys), wantsKey: true})
-		case '[':
-			w.open = append(w.open, unclosed{first: -1})
-		case '}', ']':
-			w.end()
-		case ',':
-			if n := len(w.open); n > 0 {
-				w.open[n-1].wantsKey = w.open[n-1].first >= 0
-			}
-		case '"':
-			end := stringEnd(w.body, i)
-			if !w.text(i, end) {
-				return false
-			}
-			i = end
-		}
-		if len(w.open) > maxDepth {
-			return false
-		}
+// without returns the keys of the open objects without those of u.
+func (u unclosed) without(keys [][]byte) [][]byte {
+	if u.first < 0 {
+		return keys
 	}
-	return true
+	return keys[:u.first]
 }
 
-func (w *walker) end() {
-	last := len(w.open) - 1
-	if last < 0 {
-		return
-	}
-	if first := w.open[last].first; first >= 0 {
-		w.keys = w.keys[:first]
-	}
-	w.open = w.open[:last]
-}
-
-// text records a string if it is a key. It returns false if the key is not permitted.
-func (w *walker) text(from, to int) bool {
-	depth := len(w.open)
-	if depth == 0 || !w.open[depth-1].wantsKey {
-		return true
-	}
-	at := &w.open[depth-1]
-	at.wantsKey = false
-	key := unquoted(w.body[from : to+1])
+// isPermitted reports whether an object may have a key after the keys before.
+func isPermitted(key []byte, before [][]byte) bool {
 	if !isPlainKey(key) {
 		folded := strings.ToLower(strings.ToUpper(string(key)))
 		if folded != string(key) && slices.Contains(fieldNames, folded) {
 			return false
 		}
 	}
-	before := w.keys[at.first:]
-	if len(before) == maxKeys || slices.ContainsFunc(before, func(k []byte) bool { return bytes.Equal(k, key) }) {
-		return false
-	}
-	w.keys = append(w.keys, key)
-	if depth == 1 {
-		w.outline.note(key, w.body[to+1:])
-	}
-	return true
+	return len(before) < maxKeys && !slices.ContainsFunc(before, func(k []byte) bool { return bytes.Equal(k, key) })
 }
 
 // isPlainKey reports whether a key has no letter with another case, so that the key can match a
