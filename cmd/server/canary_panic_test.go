@@ -102,10 +102,9 @@ func panicProgram(t *testing.T, service *panicking) *program {
 	t.Cleanup(func() { must(t, keeper.Close(context.WithoutCancel(t.Context()))) })
 	chain.Idempotency = server.Idempotency{Coordinator: keeper}
 	rpc := server.New(chain, []server.Register{func(r grpc.ServiceRegistrar) { secretsstorev1.RegisterSecretsStoreServiceServer(r, service) }})
-	rest, err := gateway.New(t.Context(), gateway.Config{
+	rest := gateway.New(gateway.Config{
 		Conn: rpc.Conn(), Authenticate: callers.Identify, Pages: pages(), Unrouted: logUnrouted(log),
 	})
-	must(t, err)
 	p.rest, p.grpc = serveTest(t, rest), serveRPC(t, rpc)
 	p.admin = serveTest(t, telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics}))
 	p.connect()

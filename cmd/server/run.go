@@ -111,7 +111,8 @@ func serve(told context.Context, s settings) error {
 	view := adminView{behind.state.trail, behind, trust{callers: callers, tls: tls, files: c.Listen.TLS}}
 	behind.report(reported{config: c, rules: rules, trust: view.trust})
 	rpc := server.New(chain, registrations(behind), append(tls.options(), traces.ServerOptions()...)...)
-	rest, admin, err := newHandlers(ctx, rpc, chain, view)
+	rest := newREST(rpc, chain, log)
+	admin, err := newAdmin(metrics, view)
 	if err != nil {
 		return err
 	}
@@ -158,16 +159,6 @@ type adminView struct {
 	trust  trust
 }
 
-// newHandlers returns the handlers of the REST listener and the admin listener.
-func newHandlers(ctx context.Context, rpc *server.Server, chain server.Chain, s adminView) (http.Handler, *telemetry.Admin, error) {
-	rest, err := newREST(ctx, rpc, chain, chain.Log)
-	if err != nil {
-		return nil, nil, err
-	}
-	admin, err := newAdmin(chain.Metrics, s)
-	return rest, admin, err
-}
-
 // newAdmin returns the admin pages, and registers the metrics of trail, issuers
 // and certificates.
 func newAdmin(metrics *telemetry.Metrics, s adminView) (*telemetry.Admin, error) {
@@ -181,8 +172,8 @@ func newAdmin(metrics *telemetry.Metrics, s adminView) (*telemetry.Admin, error)
 }
 
 // newREST returns the REST facade of the server.
-func newREST(ctx context.Context, rpc *server.Server, chain server.Chain, log *zap.Logger) (http.Handler, error) {
-	return gateway.New(ctx, gateway.Config{
+func newREST(rpc *server.Server, chain server.Chain, log *zap.Logger) http.Handler {
+	return gateway.New(gateway.Config{
 		Conn: rpc.Conn(), Authenticate: identify(chain.Authenticator), Refused: chain.Refused, Bodies: chain.Bodies, Proxies: chain.Proxies,
 		Pages: pages(), Unrouted: logUnrouted(log),
 	})

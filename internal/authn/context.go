@@ -32,45 +32,35 @@ func (a *Authenticator) Recheck(ctx context.Context, o Authentication) Authentic
 	return a.Identify(ctx, o.credentials)
 }
 
-// callIdentity is the identity of a caller: the result of authentication before the chain, or the principal
+// identityKey is the key of the identity of a caller: the *Authentication before the chain, or the *Principal
 // that the chain has admitted.
-type callIdentity struct {
-	authentication *Authentication
-	principal      *Principal
-}
-
 type identityKey struct{}
-
-func identityFrom(ctx context.Context) callIdentity {
-	i, _ := ctx.Value(identityKey{}).(callIdentity)
-	return i
-}
 
 // WithAuthentication returns a context for a call that was authenticated before the chain. The gateway
 // authenticates early so that the body of an unauthenticated caller is never read. A context from the network
-// cannot hold an Authentication.
-func WithAuthentication(ctx context.Context, o Authentication) context.Context {
-	return context.WithValue(ctx, identityKey{}, callIdentity{authentication: &o})
+// cannot hold an Authentication. The caller must not modify o afterwards.
+func WithAuthentication(ctx context.Context, o *Authentication) context.Context {
+	return context.WithValue(ctx, identityKey{}, o)
 }
 
 // AuthenticationFrom returns the Authentication in ctx, if there is one.
 func AuthenticationFrom(ctx context.Context) (Authentication, bool) {
-	if i := identityFrom(ctx); i.authentication != nil {
-		return *i.authentication, true
+	if o, is := ctx.Value(identityKey{}).(*Authentication); is {
+		return *o, true
 	}
 	return Authentication{}, false
 }
 
 // WithPrincipal returns a context for calls of p. The caller must not modify p afterwards.
 func WithPrincipal(ctx context.Context, p *Principal) context.Context {
-	return context.WithValue(ctx, identityKey{}, callIdentity{principal: p})
+	return context.WithValue(ctx, identityKey{}, p)
 }
 
 // PrincipalFrom returns the caller, and false if the call was not
 // authenticated.
 func PrincipalFrom(ctx context.Context) (Principal, bool) {
-	if i := identityFrom(ctx); i.principal != nil {
-		return *i.principal, true
+	if p, is := ctx.Value(identityKey{}).(*Principal); is {
+		return *p, true
 	}
 	return Principal{}, false
 }

@@ -1,13 +1,11 @@
 package gateway
 
 import (
-	"context"
 	"math"
 	"net/http"
 	"strconv"
 	"strings"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
@@ -45,16 +43,10 @@ func (f failure) setHeaders(h http.Header, s restError) {
 	}
 }
 
-// unroutable answers a path or method that no RPC serves.
-//
-//nolint:revive // grpc-gateway wants six parameters
-func (a *errorWriter) unroutable(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
-	if status == http.StatusMethodNotAllowed {
-		w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.RawPath), ", "))
-		a.refuse(w, r, status, 7001, "Method not allowed for this URI")
-		return
-	}
-	a.noRoute(w, r)
+// noMethod answers a method that no RPC of the path serves.
+func (a *errorWriter) noMethod(w http.ResponseWriter, r *http.Request, allowed string) {
+	w.Header().Set("Allow", allowed)
+	a.refuse(w, r, http.StatusMethodNotAllowed, 7001, "Method not allowed for this URI")
 }
 
 func (a *errorWriter) noRoute(w http.ResponseWriter, r *http.Request) {

@@ -80,10 +80,7 @@ func BenchmarkREST(b *testing.B) {
 			return handlers
 		},
 	})
-	handler, err := gateway.New(b.Context(), gateway.Config{Conn: gate.Server.Conn(), Authenticate: gate.Authenticator.Identify})
-	if err != nil {
-		b.Fatal(err)
-	}
+	handler := gateway.New(gateway.Config{Conn: gate.Server.Conn(), Authenticate: gate.Authenticator.Identify})
 	id, stores := strings.Repeat("a", 32), gateway.Root+"/accounts/"+servertest.MainID+"/secrets_store/stores"
 	for name, c := range map[string]struct{ method, path, body string }{
 		"create": {http.MethodPost, stores, `{"name":"default"}`},

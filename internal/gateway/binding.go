@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -24,63 +23,50 @@ type Channel interface {
 	Call(ctx context.Context, rpc string, md metadata.MD, fill func(request any) error) (answer any, header metadata.MD, err error)
 }
 
-// binder serves the declared routes of one API on grpc-gateway's mux. The code
-// that protoc-gen-grpc-gateway generates would do the same with a client of gRPC,
-// whose metadata and messages would be copied on the way to the chain.
+// binder serves the declared routes of one API. The code that
+// protoc-gen-grpc-gateway generates would do the same with a router that copies each
+// request, and a client of gRPC that copies metadata and messages.
 type binder struct {
 	conn    Channel
 	routes  *routes
 	refused precheckFunc
-	// query puts the checked parameters of an RPC into r.Form.
-	query func(ctx context.Context, r *http.Request, rpc string)
+	// query puts the checked parameters of the query into r.Form. inPath holds the
+	// values of the route's parameters.
+	query func(ctx context.Context, r *http.Request, to *route, inPath []string)
 	// read reads the body of an authenticated caller into a request.
 	read func(b *body, request any) error
-	// write writes an answer, and fail the refusal of an RPC, "" if no RPC was
-	// reached. header is the header of the answer.
+	// write writes an answer, and fail the refusal of an RPC. header is the header
+	// of the answer.
 	write func(w http.ResponseWriter, header metadata.MD, answer proto.Message) error
 	fail  func(w http.ResponseWriter, rpc string, header metadata.MD, err error)
 }
 
-// mux returns a mux with all routes.
-func (b binder) mux(options ...runtime.ServeMuxOption) (*segmentMux, error) {
-	options = append(options,
-		runtime.WithErrorHandler(b.unread),
-		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
-		runtime.WithDisableHTTPMethodOverride(),
-		runtime.WithDisablePathLengthFallback(),
-	)
-	mux := &segmentMux{others: runtime.NewServeMux(options...)}
-	for _, r := range b.routes.paths {
-		if err := mux.of(r.path, options).HandlePath(r.method, r.path, b.bind(r)); err != nil {
-			return nil, fmt.Errorf("the route %s %s: %w", r.method, r.path, err)
-		}
+// router returns a router of all routes. failures answers a request that no RPC serves.
+func (b binder) router(failures failures) *router {
+	m := &router{routes: b.routes, failures: failures}
+	for _, to := range b.routes.paths {
+		m.add(boundRoute{route: to, serve: b.bind(to)})
 	}
-	return mux, nil
-}
-
-// unread answers a path that the mux cannot unescape.
-//
-//nolint:revive // grpc-gateway wants six parameters
-func (b binder) unread(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
-	b.fail(w, "", nil, err)
+	return m
 }
 
 // bind returns the handler of a route: it fills in the request from the body, the
 // path and the query, runs the RPC and writes its answer.
-func (b binder) bind(to route) runtime.HandlerFunc {
+func (b binder) bind(to *route) func(w http.ResponseWriter, r *http.Request, inPath []string) {
 	inBody := b.routes.bodies[to.rpc]
-	outside := besideBody{fields: b.routes.requests[to.rpc].Fields(), query: inBody != "*", notInQuery: &utilities.DoubleArray{}}
+	outside := besideBody{parameters: to.parameters, query: inBody != "*", notInQuery: &utilities.DoubleArray{}}
 	if inBody != "" {
 		outside.notInQuery = utilities.NewDoubleArray([][]string{{inBody}})
 	}
-	return func(w http.ResponseWriter, r *http.Request, inPath map[string]string) {
+	isInPath := to.inPath
+	return func(w http.ResponseWriter, r *http.Request, inPath []string) {
 		ctx := r.Context()
 		nameSpan(ctx, r.Method, to.path)
-		b.query(ctx, r, to.rpc)
+		b.query(ctx, r, to, inPath)
 		sent, _ := r.Body.(*body)
 		if sent != nil && inBody != "" {
-			sent.inPath = func(field string) bool { _, is := inPath[field]; return is }
-			account, store := b.routes.target(to.rpc, inPath)
+			sent.inPath = isInPath
+			account, store := to.target(inPath)
 			sent.precheck(ctx, b.refused, to.rpc, account, store)
 		}
 		if sent != nil && inBody == "" {
@@ -107,14 +93,14 @@ func (b binder) bind(to route) runtime.HandlerFunc {
 
 // besideBody fills in the fields of a request that are not in its body.
 type besideBody struct {
-	fields protoreflect.FieldDescriptors
+	parameters []pathParameter
 	// query says that fields can be in the query, all but those of notInQuery.
 	query      bool
 	notInQuery *utilities.DoubleArray
 }
 
 // fillIn sets the fields of a request that are in the path or in the query.
-func (o besideBody) fillIn(request any, inPath map[string]string, query url.Values) error {
+func (o besideBody) fillIn(request any, inPath []string, query url.Values) error {
 	m, is := request.(proto.Message)
 	if !is {
 		return status.Errorf(codes.Internal, "%T is no message", request)
@@ -125,8 +111,9 @@ func (o besideBody) fillIn(request any, inPath map[string]string, query url.Valu
 		}
 	}
 	// Behind the query, so that none of its parameters changes what the path names.
-	for name, text := range inPath {
-		m.ProtoReflect().Set(o.fields.ByName(protoreflect.Name(name)), protoreflect.ValueOfString(text))
+	fields := m.ProtoReflect()
+	for i, in := range o.parameters {
+		fields.Set(in.field, protoreflect.ValueOfString(inPath[i]))
 	}
 	return nil
 }

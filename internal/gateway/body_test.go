@@ -36,15 +36,12 @@ func onNetwork(t *testing.T, limits inflight.Limits) string {
 		}
 		return nil, nil
 	})
-	handler, err := gateway.New(t.Context(), gateway.Config{
+	handler := gateway.New(gateway.Config{
 		Conn: refuse, Bodies: inflight.New(limits), Pages: http.NotFoundHandler(), Unrouted: func(*http.Request, string, int) {},
 		Authenticate: func(_ context.Context, c authn.Credentials) authn.Authentication {
 			return authn.Authentication{Principal: authn.Principal{Name: c.Authorization}}
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := httptest.NewServer(handler)
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()

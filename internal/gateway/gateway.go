@@ -13,8 +13,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/authn"
@@ -54,30 +52,23 @@ type Config struct {
 }
 
 // New returns the REST facade of both APIs.
-func New(_ context.Context, c Config) (http.Handler, error) {
+func New(c Config) http.Handler {
 	if c.Refused == nil {
 		c.Refused = func(context.Context, string, string, string) (bool, *fault.Error) { return false, nil }
 	}
 	errors := &errorWriter{unrouted: c.Unrouted}
-	cloudflare, err := newCloudflareMux(c, errors)
-	if err != nil {
-		return nil, err
-	}
 	nativeErrors := &nativeErrorWriter{unrouted: c.Unrouted}
-	native, err := newNativeMux(c, nativeErrors)
-	if err != nil {
-		return nil, err
-	}
 	return &handler{
-		cloudflare: api{next: cloudflare, failures: errors}, native: api{next: native, failures: nativeErrors}, errors: errors,
-		pages: c.Pages, authenticate: c.Authenticate, proxies: c.Proxies,
+		cloudflare: api{next: newCloudflareRouter(c, errors), failures: errors}, errors: errors,
+		native: api{next: newNativeRouter(c, nativeErrors), failures: nativeErrors},
+		pages:  c.Pages, authenticate: c.Authenticate, proxies: c.Proxies,
 		bodies: cmp.Or(c.Bodies, inflight.New(inflight.DefaultLimits())), nosniff: []string{"nosniff"},
-	}, nil
+	}
 }
 
-// newCloudflareMux returns the mux of Cloudflare's API. It sets the routes of
+// newCloudflareRouter returns the router of Cloudflare's API. It sets the routes of
 // errors.
-func newCloudflareMux(c Config, errors *errorWriter) (http.Handler, error) {
+func newCloudflareRouter(c Config, errors *errorWriter) *router {
 	rules := readRoutes(identityv1.File_storekeeper_identity_v1_identity_proto, secretsstorev1.File_secretsstore_v1_service_proto)
 	errors.routes = rules
 	b := binder{
@@ -85,7 +76,7 @@ func newCloudflareMux(c Config, errors *errorWriter) (http.Handler, error) {
 		read:  func(b *body, request any) error { return cfjson.ReadRequest(b, bodyOf(request), b.found) },
 		write: (&successWriter{}).write, fail: errors.fault,
 	}
-	return b.mux(runtime.WithRoutingErrorHandler(errors.unroutable))
+	return b.router(errors)
 }
 
 // bodyOf returns what the body of a request fills in: the request, or one of its

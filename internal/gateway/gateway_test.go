@@ -64,7 +64,7 @@ type facade struct {
 func serve(t *testing.T, c conn) *facade {
 	t.Helper()
 	f := &facade{}
-	handler, err := gateway.New(t.Context(), gateway.Config{
+	handler := gateway.New(gateway.Config{
 		Conn: c,
 		Authenticate: func(_ context.Context, c authn.Credentials) authn.Authentication {
 			if c.Authorization == "" {
@@ -75,9 +75,6 @@ func serve(t *testing.T, c conn) *facade {
 		Pages:    http.NotFoundHandler(),
 		Unrouted: func(_ *http.Request, _ string, status int) { f.unrouted = append(f.unrouted, status) },
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	f.Handler = handler
 	return f
 }

@@ -19,7 +19,7 @@ import (
 // idempotencyKey is the header of the idempotency key.
 const idempotencyKey = "Idempotency-Key"
 
-// api is one of the two APIs: the mux, and the form of failures.
+// api is one of the two APIs: the router, and the form of failures.
 type api struct {
 	next     http.Handler
 	failures failures
@@ -28,10 +28,12 @@ type api struct {
 // failures writes the failures that the gateway itself generates, in the form of one API.
 type failures interface {
 	noRoute(w http.ResponseWriter, r *http.Request)
+	// noMethod answers a path that has other methods. allowed lists them.
+	noMethod(w http.ResponseWriter, r *http.Request, allowed string)
 	panicked(w http.ResponseWriter, r *http.Request)
 }
 
-// handler prepares each request for the mux of its API.
+// handler prepares each request for the router of its API.
 type handler struct {
 	cloudflare, native api
 
@@ -92,10 +94,11 @@ func recoverPanic(to failures, w http.ResponseWriter, r *http.Request) {
 // and with the same audit record as every other refusal.
 func (f *handler) authenticateRequest(w http.ResponseWriter, r *http.Request) *http.Request {
 	h := r.Header
-	caller := f.authenticate(r.Context(), credentialsOf(r))
+	a := newRequestState(r)
+	a.caller = f.authenticate(r.Context(), credentialsOf(r))
+	caller := &a.caller
 	dropHeaders(h)
 	invalidateKey(h)
-	a := newRequestState(r)
 	ctx := authn.WithAuthentication(r.Context(), caller)
 	ctx = contract.WithMistakes(peer.NewContext(ctx, &a.peer), &a.found)
 	hasBody := caller.Err == nil && (r.Body != http.NoBody || r.Method != http.MethodGet)
@@ -168,7 +171,7 @@ func tidyPath(path string) string {
 	return path
 }
 
-// emptySegment reports whether a path has an empty identifier, which the mux would accept.
+// emptySegment reports whether a path has an empty identifier, which names nothing.
 func emptySegment(path string) bool {
 	return strings.Contains(path, "//") || strings.HasSuffix(path, "/")
 }
@@ -182,6 +185,7 @@ func wrongBase(path string) bool {
 
 // requestState holds the context values of a request, in one allocation.
 type requestState struct {
+	caller     authn.Authentication
 	found      contract.Mistakes
 	peer       peer.Peer
 	remoteAddr remoteAddr

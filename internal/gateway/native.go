@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
@@ -15,20 +14,18 @@ import (
 // NativeRoot is the root path of Storekeeper's own API.
 const NativeRoot = "/storekeeper/v1"
 
-// newNativeMux returns the mux of Storekeeper's own API. It sets the routes of
-// errors.
-func newNativeMux(c Config, errors *nativeErrorWriter) (http.Handler, error) {
+// newNativeRouter returns the router of Storekeeper's own API.
+func newNativeRouter(c Config, errors *nativeErrorWriter) *router {
 	rules := readRoutes(
 		storekeeperv1.File_storekeeper_v1_self_proto, storekeeperv1.File_storekeeper_v1_changes_proto,
 		storekeeperv1.File_storekeeper_v1_secrets_proto, storekeeperv1.File_storekeeper_v1_operator_proto,
 	)
-	errors.routes = rules
 	b := binder{
 		conn: c.Conn, routes: rules, refused: c.Refused, query: (&nativeQuery{routes: rules}).read,
 		read:  func(b *body, request any) error { return cfjson.ReadMessage(b, request, b.inPath, b.found) },
 		write: writeNative, fail: errors.fault,
 	}
-	return b.mux(runtime.WithRoutingErrorHandler(errors.unroutable))
+	return b.router(errors)
 }
 
 // writeNative writes the answer of an RPC in Google's JSON mapping.
@@ -44,5 +41,5 @@ func writeNative(w http.ResponseWriter, header metadata.MD, answer proto.Message
 
 // isNative reports whether a path belongs to Storekeeper's own API, in this or another version.
 func isNative(path string) bool {
-	return strings.HasPrefix("/"+strings.TrimLeft(path, "/"), "/storekeeper/")
+	return strings.HasPrefix(strings.TrimLeft(path, "/"), "storekeeper/")
 }

@@ -1,11 +1,8 @@
 package gateway
 
 import (
-	"context"
 	"net/http"
-	"strings"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -19,7 +16,6 @@ import (
 // nativeErrorWriter writes every answer of Storekeeper's own API that is not a
 // success: the JSON of google.rpc.Status, with its details.
 type nativeErrorWriter struct {
-	routes   *routes
 	unrouted func(r *http.Request, id string, status int)
 }
 
@@ -42,17 +38,10 @@ func statusJSON(st *status.Status) []byte {
 	return text
 }
 
-// unroutable answers a path or method that no RPC serves.
-//
-//nolint:revive // grpc-gateway wants six parameters
-func (a *nativeErrorWriter) unroutable(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
-	if code == http.StatusMethodNotAllowed {
-		allowed := strings.Join(a.routes.allowed(r.URL.RawPath), ", ")
-		w.Header().Set("Allow", allowed)
-		a.refuse(w, r, code, newStatus(codes.Unimplemented, fault.ReasonMethodUnknown, "The path has no such HTTP method; it has "+allowed+"."))
-		return
-	}
-	a.noRoute(w, r)
+// noMethod answers a method that no RPC of the path serves.
+func (a *nativeErrorWriter) noMethod(w http.ResponseWriter, r *http.Request, allowed string) {
+	w.Header().Set("Allow", allowed)
+	a.refuse(w, r, http.StatusMethodNotAllowed, newStatus(codes.Unimplemented, fault.ReasonMethodUnknown, "The path has no such HTTP method; it has "+allowed+"."))
 }
 
 func (a *nativeErrorWriter) noRoute(w http.ResponseWriter, r *http.Request) {

@@ -34,14 +34,14 @@ type nativeQuery struct {
 
 // read puts the checked parameters into r.Form, and checks those in the path. What
 // cannot be read is noted and left out.
-func (q *nativeQuery) read(ctx context.Context, r *http.Request, method string) {
+func (q *nativeQuery) read(ctx context.Context, r *http.Request, to *route, inPath []string) {
 	found := contract.MistakesFrom(ctx)
-	q.refuseUnreadablePath(method, r.URL.RawPath, found)
+	refuseUnreadablePath(to, inPath, found)
 	if r.URL.RawQuery == "" {
 		return
 	}
 	r.Form = url.Values{}
-	fields := q.routes.queryFields(method, r.URL.RawPath)
+	fields := q.routes.queryFields(to)
 	sent := url.Values{}
 	pairs := 0
 	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
@@ -97,12 +97,10 @@ func (*nativeQuery) take(form url.Values, fd protoreflect.FieldDescriptor, value
 
 // refuseUnreadablePath notes each parameter in the path that is not UTF-8. No
 // field of a message can hold such a text.
-func (q *nativeQuery) refuseUnreadablePath(method, path string, found *contract.Mistakes) {
-	if !strings.Contains(path, "%") {
-		return
-	}
-	for name, value := range q.routes.values(method, path) {
-		if notUTF8(value) {
+func refuseUnreadablePath(to *route, inPath []string, found *contract.Mistakes) {
+	for i, in := range to.parameters {
+		if notUTF8(inPath[i]) {
+			name := string(in.field.Name())
 			found.Add(name, reasonFor(name), wantedUTF8)
 		}
 	}
@@ -116,16 +114,15 @@ func notUTF8(text string) bool { return !utf8.ValidString(text) }
 // queryFields returns the fields of a request that can be query parameters, by
 // both of their names: the fields that are neither in the path nor a message of
 // Storekeeper. A method with a body has no query parameters.
-func (r *routes) queryFields(rpc, path string) map[string]protoreflect.FieldDescriptor {
+func (r *routes) queryFields(to *route) map[string]protoreflect.FieldDescriptor {
 	fields := map[string]protoreflect.FieldDescriptor{}
-	request := r.requests[rpc]
-	if request == nil || r.bodies[rpc] != "" {
+	request := r.requests[to.rpc]
+	if request == nil || r.bodies[to.rpc] != "" {
 		return fields
 	}
-	inPath := r.values(rpc, path)
 	for i := range request.Fields().Len() {
 		fd := request.Fields().Get(i)
-		if _, is := inPath[string(fd.Name())]; is || !cfjson.IsScalar(fd) {
+		if to.inPath(string(fd.Name())) || !cfjson.IsScalar(fd) {
 			continue
 		}
 		fields[string(fd.Name())], fields[fd.JSONName()] = fd, fd

@@ -29,17 +29,17 @@ var parameters = map[string]map[string]parameter{
 
 // readQuery puts the checked parameters of the method into r.Form. A value that
 // cannot be read is noted and left out.
-func readQuery(ctx context.Context, r *http.Request, method string) {
+func readQuery(ctx context.Context, r *http.Request, to *route, _ []string) {
 	if r.URL.RawQuery == "" {
 		return
 	}
 	found := contract.MistakesFrom(ctx)
 	r.Form = url.Values{}
 	if strings.ContainsAny(r.URL.RawQuery, "%;") {
-		refuseUnreadable(r.URL.RawQuery, parameters[method], found)
+		refuseUnreadable(r.URL.RawQuery, parameters[to.rpc], found)
 	}
-	sent := valuesOf(r.URL.RawQuery, parameters[method])
-	for key, check := range parameters[method] {
+	sent := valuesOf(r.URL.RawQuery, parameters[to.rpc])
+	for key, check := range parameters[to.rpc] {
 		values := sent[key]
 		if key == "scopes" {
 			values = splitLists(values)

@@ -14,7 +14,7 @@ import (
 
 // routes holds what the proto files declare about paths.
 type routes struct {
-	paths []route
+	paths []*route
 	// bodies holds the body rule of each RPC by full method name.
 	bodies map[string]string
 	// requests holds the request of each RPC by full method name.
@@ -26,6 +26,17 @@ type route struct {
 	rpc          string
 	method, path string
 	segments     []string
+	// parameters are the parameters of the path, each a whole segment, in the order of the path.
+	parameters []pathParameter
+}
+
+// pathParameter is a segment of a path that fills in a field of the request.
+type pathParameter struct {
+	// segment is the index of the segment.
+	segment int
+	field   protoreflect.FieldDescriptor
+	// identifies is the kind of the object that the field identifies, or "".
+	identifies string
 }
 
 func readRoutes(files ...protoreflect.FileDescriptor) *routes {
@@ -58,17 +69,28 @@ func (r *routes) add(rpc string, rule *annotations.HttpRule) {
 		"GET": rule.GetGet(), "POST": rule.GetPost(), "PATCH": rule.GetPatch(), "DELETE": rule.GetDelete(), "PUT": rule.GetPut(),
 	} {
 		if path != "" {
-			r.paths = append(r.paths, route{rpc: rpc, method: method, path: path, segments: strings.Split(path, "/")})
+			r.paths = append(r.paths, newRoute(r.requests[rpc].Fields(), route{rpc: rpc, method: method, path: path}))
 		}
 	}
 }
 
+// newRoute adds the segments and the parameters to a route. fields are those of its request.
+func newRoute(fields protoreflect.FieldDescriptors, to route) *route {
+	to.segments = strings.Split(to.path, "/")
+	for i, declared := range to.segments {
+		if isParameter(declared) {
+			fd := fields.ByName(protoreflect.Name(strings.Trim(declared, "{}")))
+			to.parameters = append(to.parameters, pathParameter{segment: i, field: fd, identifies: contract.FieldPolicy(fd).GetIdentifies()})
+		}
+	}
+	return &to
+}
+
 // allowed lists the HTTP methods of a path, sorted.
 func (r *routes) allowed(path string) []string {
-	segments := strings.Split(path, "/")
 	var methods []string
 	for _, p := range r.paths {
-		if p.matches(segments) {
+		if p.matches(path) {
 			methods = append(methods, p.method)
 		}
 	}
@@ -76,44 +98,52 @@ func (r *routes) allowed(path string) []string {
 	return slices.Compact(methods)
 }
 
-// values returns the values of the parameters in the path of an RPC.
-func (r *routes) values(rpc, path string) map[string]string {
-	segments, values := strings.Split(path, "/"), map[string]string{}
-	for _, p := range r.paths {
-		if p.rpc != rpc || !p.matches(segments) {
-			continue
+// isParameter reports whether a segment of a declared path is a parameter.
+func isParameter(declared string) bool { return strings.HasPrefix(declared, "{") }
+
+// matches reports whether a path has the literals of the route, and a text for each parameter.
+func (p *route) matches(path string) bool {
+	last := len(p.segments) - 1
+	for i, declared := range p.segments {
+		sent, rest, more := strings.Cut(path, "/")
+		if more == (i == last) || declared != sent && (sent == "" || !isParameter(declared)) {
+			return false
 		}
-		for i, declared := range p.segments {
-			if name, is := strings.CutPrefix(declared, "{"); is {
-				// A segment that cannot be unescaped names nothing.
-				values[strings.TrimSuffix(name, "}")], _ = url.PathUnescape(segments[i])
-			}
+		path = rest
+	}
+	return true
+}
+
+// values returns the values of the parameters in a path that matches.
+func (p *route) values(path string) []string {
+	values := make([]string, 0, len(p.parameters))
+	for i := 0; len(values) < len(p.parameters); i++ {
+		sent, rest, _ := strings.Cut(path, "/")
+		if i == p.parameters[len(values)].segment {
+			// net/http refuses a path that cannot be unescaped.
+			value, _ := url.PathUnescape(sent)
+			values = append(values, value)
 		}
-		break
+		path = rest
 	}
 	return values
 }
 
-// target returns the account and the store in the values of a path, as declared by the fields of
-// the request. Each is empty if the path does not contain it.
-func (r *routes) target(rpc string, values map[string]string) (account, store string) {
-	for name, value := range values {
-		fd := r.requests[rpc].Fields().ByName(protoreflect.Name(name))
-		if fd == nil {
-			continue
-		}
-		switch contract.FieldPolicy(fd).GetIdentifies() {
+// inPath reports whether a field of the request is in the path.
+func (p *route) inPath(field string) bool {
+	return slices.ContainsFunc(p.parameters, func(in pathParameter) bool { return string(in.field.Name()) == field })
+}
+
+// target returns the account and the store in the values of a path. Each is empty if the path does not
+// contain it.
+func (p *route) target(values []string) (account, store string) {
+	for i, in := range p.parameters {
+		switch in.identifies {
 		case "account":
-			account = value
+			account = values[i]
 		case "store":
-			store = value
+			store = values[i]
 		}
 	}
 	return account, store
-}
-
-func (p route) matches(segments []string) bool {
-	return slices.EqualFunc(p.segments, segments, func(declared, sent string) bool {
-		return declared == sent || strings.HasPrefix(declared, "{") && sent != ""
-	})
 }

@@ -117,42 +117,34 @@ func (b *Body) Release() {
 	}
 }
 
-// requestState is the state of a request during its arrival, stored in the context of the call.
-type requestState struct {
-	body   *Body
-	cancel context.CancelFunc
-}
-
-type callKey struct{}
-
-func callFrom(ctx context.Context) requestState {
-	c, _ := ctx.Value(callKey{}).(requestState)
-	return c
-}
+// bodyKey and cancelKey are the context keys of the body of a call, and of the function that ends its stream.
+type (
+	bodyKey   struct{}
+	cancelKey struct{}
+)
 
 // With returns a context for a call whose body is b.
 func With(ctx context.Context, b *Body) context.Context {
-	c := callFrom(ctx)
-	c.body = b
-	return context.WithValue(ctx, callKey{}, c)
+	return context.WithValue(ctx, bodyKey{}, b)
 }
 
 // WithCancel returns a context for a call whose stream ends when cancel is
 // called.
 func WithCancel(ctx context.Context, cancel context.CancelFunc) context.Context {
-	c := callFrom(ctx)
-	c.cancel = cancel
-	return context.WithValue(ctx, callKey{}, c)
+	return context.WithValue(ctx, cancelKey{}, cancel)
 }
 
 // From returns the body of the call of ctx. Nil: the call has none.
-func From(ctx context.Context) *Body { return callFrom(ctx).body }
+func From(ctx context.Context) *Body {
+	b, _ := ctx.Value(bodyKey{}).(*Body)
+	return b
+}
 
 // Cancel ends the stream of the call of ctx, so that no more of its body is read. Without WithCancel it does
 // nothing.
 func Cancel(ctx context.Context) {
-	if c := callFrom(ctx); c.cancel != nil {
-		c.cancel()
+	if cancel, is := ctx.Value(cancelKey{}).(context.CancelFunc); is {
+		cancel()
 	}
 }
 

@@ -17,7 +17,12 @@ type pool struct {
 
 	mu      sync.Mutex
 	callers map[string]*callerPool
+	// unused holds shares of callers that hold nothing, for the next callers.
+	unused []*callerPool
 }
+
+// mostUnused is the number of unused shares that a pool keeps.
+const mostUnused = 64
 
 // callerPool is the part of a pool that one caller holds.
 type callerPool struct {
@@ -72,7 +77,11 @@ func (p *pool) ref(caller string, n int64) *callerPool {
 	defer p.mu.Unlock()
 	own := p.callers[caller]
 	if own == nil {
-		own = &callerPool{bytes: semaphore.NewWeighted(p.each)}
+		if last := len(p.unused) - 1; last >= 0 {
+			own, p.unused = p.unused[last], p.unused[:last]
+		} else {
+			own = &callerPool{bytes: semaphore.NewWeighted(p.each)}
+		}
 		p.callers[caller] = own
 	}
 	own.refs += n
@@ -84,5 +93,8 @@ func (p *pool) unref(caller string, own *callerPool, n int64) {
 	defer p.mu.Unlock()
 	if own.refs -= n; own.refs == 0 {
 		delete(p.callers, caller)
+		if len(p.unused) < mostUnused {
+			p.unused = append(p.unused, own)
+		}
 	}
 }

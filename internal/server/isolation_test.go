@@ -86,13 +86,10 @@ func newIsolation(t *testing.T, seed uint64) *isolation {
 	all := tenants()
 	rs := newRights(r, all)
 	gate := servertest.Start(t, servertest.Config{Rules: rs.policy(r), Callers: all})
-	rest, err := gateway.New(context.Background(), gateway.Config{
+	rest := gateway.New(gateway.Config{
 		Conn: gate.Server.Conn(), Authenticate: gate.Authenticator.Identify, Pages: http.NotFoundHandler(),
 		Unrouted: func(*http.Request, string, int) {},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	x := &isolation{
 		T: t, r: r, gate: gate, model: newModel(rs), methods: allMethods(), rest: rest, answers: map[codes.Code]int{},
 		grpc: map[string]servertest.Client{}, inside: map[string]servertest.Client{},

@@ -41,7 +41,7 @@ func (d preauth) RegisterService(desc *grpc.ServiceDesc, service any) {
 func (d preauth) guard(method string, handler grpc.MethodHandler) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 		o := identify(ctx, d.authenticator)
-		ctx = authn.WithAuthentication(ctx, o)
+		ctx = authn.WithAuthentication(ctx, &o)
 		if o.Err != nil {
 			return handler(srv, ctx, func(any) error { return nil }, interceptor)
 		}

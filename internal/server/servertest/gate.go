@@ -194,7 +194,7 @@ func (g *Gate) As(p authn.Principal) Client { return g.With(authn.Authentication
 func (g *Gate) With(o authn.Authentication) Client {
 	from := &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711}}
 	return newClient(&contextConn{ClientConnInterface: inProcess{g.Server.Conn()}, dress: func(ctx context.Context) context.Context {
-		return authn.WithAuthentication(peer.NewContext(ctx, from), o)
+		return authn.WithAuthentication(peer.NewContext(ctx, from), &o)
 	}})
 }
 
