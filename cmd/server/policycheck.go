@@ -91,14 +91,13 @@ func pairs(name string, lists []string, known, many string, set func(key, value 
 
 func readCaller(lists []string) (authn.Principal, error) {
 	var p authn.Principal
+	claims := map[string]any{}
+	p.Claims = authn.NewClaims(claims)
 	err := pairs("--as", lists, "name, tenant, group, kind, claim.NAME", "group", func(key, value string) bool {
 		claim, isClaim := strings.CutPrefix(key, "claim.")
 		switch {
 		case isClaim && claim != "":
-			if p.Claims == nil {
-				p.Claims = map[string]any{}
-			}
-			p.Claims[claim] = value
+			claims[claim] = value
 		case key == "name":
 			p.Name = value
 		case key == "tenant":

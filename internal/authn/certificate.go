@@ -76,9 +76,9 @@ func (s *callerSet) authenticateCertificate(chains [][]*x509.Certificate, now ti
 	return Principal{
 		Name: found.Name, Tenant: found.Tenant, TenantID: found.TenantID, Groups: found.Groups, Kind: KindMTLS, NotBefore: notBefore, Expires: expires,
 		Credential: credentialOf(leaf, san),
-		Claims: map[string]any{
+		Claims: NewClaims(map[string]any{
 			"san": san, "serial": leaf.SerialNumber.Text(16), "issuer": leaf.Issuer.String(), "sha256": hex.EncodeToString(digest[:]),
-		},
+		}),
 	}, nil
 }
 

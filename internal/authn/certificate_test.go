@@ -164,7 +164,7 @@ func TestCertificateBecomesOnePrincipal(t *testing.T) {
 		"san": "spiffe://prod.example.com/ns/payments/sa/api", "serial": leaf.SerialNumber.Text(16), "issuer": "CN=test authority",
 		"sha256": hex.EncodeToString(digest[:]),
 	}
-	if p.Kind != authn.KindMTLS || p.Tenant != "payments" || len(p.Groups) != 1 || fmt.Sprint(p.Claims) != fmt.Sprint(want) {
+	if p.Kind != authn.KindMTLS || p.Tenant != "payments" || len(p.Groups) != 1 || fmt.Sprint(p.Claims.All()) != fmt.Sprint(want) {
 		t.Errorf("got %+v", p)
 	}
 	if p.NotBefore.Before(leaf.NotBefore) || p.Expires.After(leaf.NotAfter) || p.Expires.IsZero() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -24,9 +25,35 @@ const (
 	lastSecond = 253402300799
 )
 
+// Claims are the claims of a token as JSON values, at most 16 KiB with 64 claims at the top and 16 levels. Most
+// rules use none, so Claims keeps the text of a token's claims, and decodes the text when it is first asked. A
+// nil *Claims has none. Claims is safe for concurrent use.
+type Claims struct {
+	text   []byte
+	decode sync.Once
+	all    map[string]any
+}
+
+// NewClaims returns claims that are decoded already. all must not be modified.
+func NewClaims(all map[string]any) *Claims { return &Claims{all: all} }
+
+// All returns the claims by name, nil for none. The map must not be modified.
+func (c *Claims) All() map[string]any {
+	if c == nil {
+		return nil
+	}
+	c.decode.Do(func() {
+		if c.text != nil {
+			_ = json.Unmarshal(c.text, &c.all) // parseClaims has decoded the same text
+		}
+	})
+	return c.all
+}
+
 // registeredClaims are the registered claims of a token whose signature was
 // verified.
 type registeredClaims struct {
+	text               []byte
 	all                map[string]any
 	issuer, subject    string
 	audience           []string
@@ -36,7 +63,7 @@ type registeredClaims struct {
 // parseClaims parses the claims of a token. The error completes the sentence "The token must ..." for the
 // caller.
 func parseClaims(payload []byte) (registeredClaims, error) {
-	var f registeredClaims
+	f := registeredClaims{text: payload}
 	if !utf8.Valid(payload) || !shallow(payload) || json.Unmarshal(payload, &f.all) != nil || len(f.all) > maxClaims {
 		return f, errors.New("have claims that are one JSON object, with at most 64 claims and 16 levels")
 	}

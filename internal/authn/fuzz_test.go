@@ -70,7 +70,7 @@ func FuzzClaims(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !strings.HasPrefix(p.Name, "ci:repo:my-org/payments:") || p.Name != "ci:"+p.Claims["sub"].(string) || p.Claims["iss"] != i.URL || p.Expires.IsZero() {
+		if !strings.HasPrefix(p.Name, "ci:repo:my-org/payments:") || p.Name != "ci:"+p.Claims.All()["sub"].(string) || p.Claims.All()["iss"] != i.URL || p.Expires.IsZero() {
 			t.Errorf("%+v was let in by %q", p, claims)
 		}
 	})

@@ -29,10 +29,9 @@ type Principal struct {
 	TenantID string
 	// Groups are additional names that rules can match.
 	Groups []string
-	// Claims are the claims of a token as JSON values, at most 16 KiB with 64 claims at the top and 16
-	// levels, or the facts of a certificate: san, serial, issuer and sha256. Nil for an API key. They may
-	// name people, so they must not be logged.
-	Claims map[string]any
+	// Claims are the claims of a token, or the facts of a certificate: san, serial, issuer and sha256. Nil
+	// for an API key. They may name people, so they must not be logged.
+	Claims *Claims
 	// Credential identifies the token or certificate, for the log and the audit
 	// trail. Nil for an API key.
 	Credential *VerifiedCredential

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,7 +72,7 @@ func (i *issuer) principalFor(f registeredClaims, shown *VerifiedCredential) (Pr
 			return Principal{}, shown.refuse(NotAdmitted, "The groups of the token cannot be read: "+err.Error()+".", fmt.Sprintf("the claim %q", s.GroupsClaim))
 		}
 		return Principal{
-			Name: i.name + ":" + f.subject, Tenant: s.Tenant, TenantID: s.TenantID, Groups: groups, Claims: f.all,
+			Name: i.name + ":" + f.subject, Tenant: s.Tenant, TenantID: s.TenantID, Groups: groups, Claims: &Claims{text: bytes.Clone(f.text)},
 			Kind: KindJWT, Credential: shown, NotBefore: f.notBefore, Expires: f.expires,
 		}, nil
 	}

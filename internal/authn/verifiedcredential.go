@@ -37,26 +37,9 @@ type VerifiedCredential struct {
 	// ID is the claim jti of a token, or the serial number of a certificate in
 	// hexadecimal. Empty if a token has none.
 	ID string
-	// Claims are the RecordedClaims of the token by name, and for a Kubernetes
-	// token kubernetes.io/namespace, kubernetes.io/serviceaccount,
-	// kubernetes.io/pod and kubernetes.io/node. Nil for a certificate.
-	Claims map[string]string
-}
-
-// RecordedClaims lists the claims that a VerifiedCredential holds: those that
-// identify the run, the source and the trigger in CI systems, and the client in
-// OAuth.
-func RecordedClaims() []string {
-	return []string{
-		// GitHub Actions
-		"repository", "repository_id", "run_id", "run_attempt", "workflow_ref", "job_workflow_ref", "ref", "sha", "environment", "actor",
-		// GitLab
-		"project_path", "project_id", "pipeline_id", "job_id", "user_login",
-		// Buildkite
-		"organization_slug", "pipeline_slug", "build_number",
-		// OAuth 2.0 (RFC 9068) and OpenID Connect
-		"client_id", "azp",
-	}
+	// RunID is the claim run_id of a token, which GitHub Actions sets. Empty
+	// if a token has none, and for a certificate.
+	RunID string
 }
 
 // RefusedCredential returns the verified credential that Authenticate refused with err. It returns false if
@@ -100,25 +83,10 @@ func (c *VerifiedCredential) refuse(reason, public, detail string) error {
 // credential describes a token whose signature was verified.
 func (i *issuer) credential(f registeredClaims) *VerifiedCredential {
 	id, _ := f.all["jti"].(string)
-	c := &VerifiedCredential{
-		IssuerName: i.name, Issuer: bounded(f.issuer, subject.MaxBytes), Subject: f.subject, ID: bounded(id, maxRecordedBytes), Claims: map[string]string{},
+	return &VerifiedCredential{
+		IssuerName: i.name, Issuer: bounded(f.issuer, subject.MaxBytes), Subject: f.subject, ID: bounded(id, maxRecordedBytes),
+		RunID: claimText(f.all["run_id"]),
 	}
-	for _, name := range RecordedClaims() {
-		if text := claimText(f.all[name]); text != "" {
-			c.Claims[name] = text
-		}
-	}
-	cluster, _ := f.all["kubernetes.io"].(map[string]any)
-	for _, name := range []string{"namespace", "serviceaccount", "pod", "node"} {
-		value := cluster[name]
-		if object, ok := value.(map[string]any); ok {
-			value = object["name"]
-		}
-		if text := claimText(value); text != "" {
-			c.Claims["kubernetes.io/"+name] = text
-		}
-	}
-	return c
 }
 
 // claimText returns a claim as text. Some issuers send numbers as identifiers

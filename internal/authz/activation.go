@@ -24,7 +24,7 @@ type activation struct {
 // withinSizes reports whether the values of the question have the sizes that the cost estimate assumes.
 // Claims have no size limits, so a rule that uses claims is never within the sizes.
 func (q *activation) withinSizes(claims bool) bool {
-	if claims && len(q.Principal.Claims) > 0 {
+	if claims && len(q.Principal.Claims.All()) > 0 {
 		return false
 	}
 	if !q.measured {
@@ -69,10 +69,10 @@ func (q *activation) ResolveName(name string) (any, bool) {
 		q.groups.texts = q.Principal.Groups
 		return &q.groups, true
 	case varClaims:
-		if q.Principal.Claims == nil {
-			return map[string]any{}, true
+		if all := q.Principal.Claims.All(); all != nil {
+			return all, true
 		}
-		return q.Principal.Claims, true
+		return map[string]any{}, true
 	case varKind:
 		return types.String(q.Principal.Kind), true
 	case varAction:

@@ -40,7 +40,7 @@ func crowd(t testing.TB, kind string, many int) *authz.Engine {
 
 // toCrowd are the questions to a crowd.
 func toCrowd() map[string]authz.Question {
-	caller := authn.Principal{Name: "app", Tenant: "payments", Groups: []string{"a", "b"}, Kind: "jwt", Claims: map[string]any{"repository": "payments/app"}}
+	caller := authn.Principal{Name: "app", Tenant: "payments", Groups: []string{"a", "b"}, Kind: "jwt", Claims: authn.NewClaims(map[string]any{"repository": "payments/app"})}
 	return map[string]authz.Question{
 		"allowed": {Principal: caller, Action: "secret.get", Account: "main", Store: text("default"), Secret: text("PAYMENTS_DB")},
 		"denied":  {Principal: caller, Action: "secret.get", Account: "main", Store: text("default"), Secret: text("SEARCH_DB")},

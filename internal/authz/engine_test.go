@@ -50,9 +50,9 @@ func TestDecide(t *testing.T) {
 		{"readers read", authz.Question{Principal: authn.Principal{Groups: []string{"a", "readers"}}, Action: "secret.get", Store: text("s"), Secret: text("X")}, "readers-read"},
 		{"readers do not write", authz.Question{Principal: authn.Principal{Groups: []string{"readers"}}, Action: "secret.update", Store: text("s"), Secret: text("X")}, ""},
 		{"a name allows", authz.Question{Principal: authn.Principal{Name: "root"}, Action: "store.delete", Store: text("s"), Secret: text("")}, "admins"},
-		{"a claim allows", authz.Question{Principal: authn.Principal{Claims: map[string]any{"ref": "refs/heads/main"}}, Action: "secret.update", Store: text("s"), Secret: text("X")}, "main-branch"},
+		{"a claim allows", authz.Question{Principal: authn.Principal{Claims: authn.NewClaims(map[string]any{"ref": "refs/heads/main"})}, Action: "secret.update", Store: text("s"), Secret: text("X")}, "main-branch"},
 		{"a claim that is missing allows nothing", authz.Question{Principal: authn.Principal{Name: "x"}, Action: "secret.update", Store: text("s"), Secret: text("X")}, ""},
-		{"a claim of another type allows nothing", authz.Question{Principal: authn.Principal{Claims: map[string]any{"ref": 7}}, Action: "secret.update", Store: text("s"), Secret: text("X")}, ""},
+		{"a claim of another type allows nothing", authz.Question{Principal: authn.Principal{Claims: authn.NewClaims(map[string]any{"ref": 7})}, Action: "secret.update", Store: text("s"), Secret: text("X")}, ""},
 		{"nobody may do what no rule is about", authz.Question{Principal: payments, Action: "store.create", Store: text("x"), Secret: text("")}, ""},
 	}
 	e := engine(t, common)

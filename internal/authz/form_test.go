@@ -28,8 +28,8 @@ var expressions = []string{
 func questions() []authz.Question {
 	list := []authz.Question{{Action: "secret.get"}, {Action: "store.get"}, {Action: "nothing.such"}}
 	for _, p := range []authn.Principal{
-		{Name: "app", Tenant: "payments", Groups: []string{"ci", "a"}, Kind: "jwt", Claims: map[string]any{"ref": "main", "n": "7", "deep": map[string]any{"er": "x"}}},
-		{Tenant: "search", Kind: "api_key", Claims: map[string]any{"ref": 7.0, "n": 7.0}},
+		{Name: "app", Tenant: "payments", Groups: []string{"ci", "a"}, Kind: "jwt", Claims: authn.NewClaims(map[string]any{"ref": "main", "n": "7", "deep": map[string]any{"er": "x"}})},
+		{Tenant: "search", Kind: "api_key", Claims: authn.NewClaims(map[string]any{"ref": 7.0, "n": 7.0})},
 	} {
 		for _, store := range []string{"default", "it's", `say "x"`, ""} {
 			q := authz.Question{Principal: p, Action: "secret.get", Account: "main", Store: &store, Scopes: []string{"workers"}}

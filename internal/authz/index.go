@@ -98,7 +98,7 @@ func (x *ruleIndex) subjects(p *authn.Principal, visit func(*subjectRules)) {
 		visit(x.bySubject[callerSet{varGroups, group}])
 	}
 	for _, claim := range x.claims {
-		if value, has := p.Claims[claim]; has {
+		if value, has := p.Claims.All()[claim]; has {
 			// CEL compares every value of its string type with a string.
 			if text, is := celValue(value).(types.String); is {
 				visit(x.bySubject[callerSet{varClaims + "." + claim, string(text)}])

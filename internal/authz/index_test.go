@@ -8,7 +8,7 @@ import (
 )
 
 func TestTheFirstRuleOfTheFileDecidesWhereverItIsFiled(t *testing.T) {
-	everything := authn.Principal{Name: "app", Tenant: "payments", Groups: []string{"ci", "ops"}, Claims: map[string]any{"ref": "main"}}
+	everything := authn.Principal{Name: "app", Tenant: "payments", Groups: []string{"ci", "ops"}, Claims: authn.NewClaims(map[string]any{"ref": "main"})}
 	whens := []string{
 		`principal.claims.ref == "main"`, `"ops" in principal.groups`, `store == "default"`, `principal.name == "app"`, `true`,
 		`principal.tenant == "payments" && store == "default"`, `"ci" in principal.groups && store == "default"`, `principal.tenant == "payments"`,
@@ -48,10 +48,10 @@ rules:
 		{"secrets that are not named", authz.Question{Principal: payments, Action: "secret.get", Store: text("default")}, true},
 		{"nor in another store, which makes an empty list", authz.Question{Principal: payments, Action: "secret.get", Store: text("other")}, true},
 		{"all names are known", authz.Question{Principal: payments, Action: "secret.get", Store: text("other"), Secret: text("P_X")}, false},
-		{"the claim", authz.Question{Principal: authn.Principal{Claims: map[string]any{"ref": "main"}}, Action: "secret.get"}, true},
-		{"another value of the claim", authz.Question{Principal: authn.Principal{Claims: map[string]any{"ref": "dev"}}, Action: "secret.get"}, false},
+		{"the claim", authz.Question{Principal: authn.Principal{Claims: authn.NewClaims(map[string]any{"ref": "main"})}, Action: "secret.get"}, true},
+		{"another value of the claim", authz.Question{Principal: authn.Principal{Claims: authn.NewClaims(map[string]any{"ref": "dev"})}, Action: "secret.get"}, false},
 		{"no claim", authz.Question{Action: "secret.get"}, false},
-		{"a claim that is no text", authz.Question{Principal: authn.Principal{Claims: map[string]any{"ref": []any{"main"}}}, Action: "secret.get"}, false},
+		{"a claim that is no text", authz.Question{Principal: authn.Principal{Claims: authn.NewClaims(map[string]any{"ref": []any{"main"}})}, Action: "secret.get"}, false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

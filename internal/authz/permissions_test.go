@@ -44,7 +44,7 @@ func conditionOf(t *testing.T, when string, p authn.Principal, action string) st
 }
 
 func TestConditions(t *testing.T) {
-	payments := authn.Principal{Name: "p", Tenant: "payments", Groups: []string{"deployers"}, Kind: authn.KindJWT, Claims: map[string]any{"ref": "main", "n": 7}}
+	payments := authn.Principal{Name: "p", Tenant: "payments", Groups: []string{"deployers"}, Kind: authn.KindJWT, Claims: authn.NewClaims(map[string]any{"ref": "main", "n": 7})}
 	for _, tc := range []struct{ name, when, action, want string }{
 		{"nothing is asked", `true`, "secret.get", "always"},
 		{"the caller is another", `principal.tenant == "search" && store == "x"`, "secret.get", "never"},
@@ -163,7 +163,7 @@ func TestPermissionsSayWhatDecisionsSay(t *testing.T) {
 		}
 		p := authn.Principal{Name: pick("n", "m"), Tenant: pick("a", "s", ""), Groups: []string{pick("g", "h")}, Kind: authn.CredentialKind(pick("jwt", "mtls"))}
 		if random.IntN(2) == 0 {
-			p.Claims = map[string]any{"c": pick("x", "y")}
+			p.Claims = authn.NewClaims(map[string]any{"c": pick("x", "y")})
 		}
 		list, _ := e.Permissions(p, 0, 10)
 		for _, action := range []string{"secret.get", "secret.create", "store.get", "quota.get"} {

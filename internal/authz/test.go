@@ -71,7 +71,7 @@ func (e *Engine) run(t Test) error {
 		return fmt.Errorf("do: there is no action %q; there are %s", t.Do, strings.Join(Actions(), ", "))
 	}
 	d := e.Decide(Question{
-		Principal: authn.Principal{Name: t.As.Name, Tenant: t.As.Tenant, Groups: t.As.Groups, Claims: t.As.Claims, Kind: authn.CredentialKind(t.As.Kind)},
+		Principal: authn.Principal{Name: t.As.Name, Tenant: t.As.Tenant, Groups: t.As.Groups, Claims: authn.NewClaims(t.As.Claims), Kind: authn.CredentialKind(t.As.Kind)},
 		Action:    t.Do, Account: t.On.Account, Store: &t.On.Store, Secret: &t.On.Secret, Scopes: t.On.Scopes,
 	})
 	switch {

@@ -197,9 +197,9 @@ func (t *auditContext) record(ctx context.Context) audit.Record {
 	}
 	if shown := t.caller.Credential; shown != nil {
 		r.Issuer, r.Subject = shown.Issuer, shown.Subject
-		// A certificate has a serial number in place of jti, and no claims.
+		// A certificate has a serial number in place of jti.
 		if shown.IssuerName != "" {
-			r.JTI, r.RunID = shown.ID, shown.Claims["run_id"]
+			r.JTI, r.RunID = shown.ID, shown.RunID
 		}
 	}
 	return r
