@@ -32,6 +32,7 @@ type Conn struct {
 	streams       atomic.Int32
 
 	bucket  tokenBucket
+	hold    heldWrite
 	resolve sync.Once
 	closing sync.Once
 	closed  chan struct{}
@@ -48,6 +49,7 @@ func newConn(raw net.Conn, l *Limiter) *Conn {
 // Read reads available bytes. Until a caller is authenticated, Read waits for the token bucket and reads at
 // most as many bytes.
 func (c *Conn) Read(p []byte) (int, error) {
+	c.flush()
 	if !c.authenticated.Load() && len(p) > 0 {
 		most, err := c.allow(len(p))
 		if err != nil {

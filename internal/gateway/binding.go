@@ -37,7 +37,7 @@ type binder struct {
 	read func(b *body, request any) error
 	// write writes an answer, and fail the refusal of an RPC. header is the header
 	// of the answer.
-	write func(w http.ResponseWriter, header metadata.MD, answer proto.Message) error
+	write func(w http.ResponseWriter, r *http.Request, header metadata.MD, answer proto.Message) error
 	fail  func(w http.ResponseWriter, rpc string, header metadata.MD, err error)
 }
 
@@ -83,7 +83,7 @@ func (b binder) bind(to *route) func(w http.ResponseWriter, r *http.Request, inP
 			return outside.fillIn(request, inPath, r.Form)
 		})
 		if m, is := answer.(proto.Message); err == nil && is {
-			err = b.write(w, header, m)
+			err = b.write(w, r, header, m)
 		}
 		if err != nil {
 			b.fail(w, to.rpc, header, err)

@@ -29,7 +29,7 @@ func newNativeRouter(c Config, errors *nativeErrorWriter) *router {
 }
 
 // writeNative writes the answer of an RPC in Google's JSON mapping.
-func writeNative(w http.ResponseWriter, header metadata.MD, answer proto.Message) error {
+func writeNative(w http.ResponseWriter, _ *http.Request, header metadata.MD, answer proto.Message) error {
 	text, err := cfjson.Message(answer)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/cfjson"
+	"platform.internal/storekeeper/internal/connlimit"
 )
 
 // maxPooledBuffer is the maximum size of a reused buffer, in bytes: room for a page of 100 secrets
@@ -17,13 +18,16 @@ import (
 // several MiB does not occupy memory permanently.
 const maxPooledBuffer = 64 << 10
 
+// serverBuffer is the size of net/http's buffer of a connection, in bytes. A longer answer takes two writes.
+const serverBuffer = 4 << 10
+
 // successWriter writes the answers of RPCs.
 type successWriter struct {
 	// buffers holds *[]byte. Answers never hold the value of a secret.
 	buffers sync.Pool
 }
 
-func (s *successWriter) write(w http.ResponseWriter, header metadata.MD, answer proto.Message) error {
+func (s *successWriter) write(w http.ResponseWriter, r *http.Request, header metadata.MD, answer proto.Message) error {
 	room, kept := s.buffers.Get().(*[]byte)
 	if !kept {
 		room = &[]byte{}
@@ -37,6 +41,9 @@ func (s *successWriter) write(w http.ResponseWriter, header metadata.MD, answer 
 	h["Content-Type"] = jsonType
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(statusOf(answer))
+	if len(text) > serverBuffer {
+		connlimit.HoldWrite(r)
+	}
 	// The client may be gone.
 	_, _ = w.Write(text)
 	if cap(text) <= maxPooledBuffer {
