@@ -21,8 +21,8 @@ type Context struct {
 	cancel context.CancelFunc
 }
 
-// New returns a context that ends at a deadline. The cause of its end is then cause, and
-// context.DeadlineExceeded if cause is nil. The caller must call End.
+// New returns a context that ends at a deadline, or has none if it is zero. The cause of its end is then cause,
+// and context.DeadlineExceeded if cause is nil. The caller must call End.
 func New(parent context.Context, deadline time.Time, cause error) *Context {
 	return &Context{Context: parent, deadline: deadline, cause: cause}
 }
@@ -42,7 +42,11 @@ func (c *Context) timed() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.waited == nil {
-		c.waited, c.cancel = context.WithDeadlineCause(c.Context, c.deadline, c.cause)
+		if c.deadline.IsZero() {
+			c.waited, c.cancel = context.WithCancel(c.Context)
+		} else {
+			c.waited, c.cancel = context.WithDeadlineCause(c.Context, c.deadline, c.cause)
+		}
 		if c.ended {
 			c.cancel()
 		}
@@ -54,13 +58,13 @@ func (c *Context) timed() context.Context {
 func (c *Context) untimed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.waited == nil && !c.ended && c.Context.Err() == nil && time.Now().Before(c.deadline)
+	return c.waited == nil && !c.ended && c.Context.Err() == nil && (c.deadline.IsZero() || time.Now().Before(c.deadline))
 }
 
 // Deadline returns when the context ends at the latest.
 func (c *Context) Deadline() (time.Time, bool) {
-	if at, ok := c.Context.Deadline(); ok && at.Before(c.deadline) {
-		return at, true
+	if at, ok := c.Context.Deadline(); c.deadline.IsZero() || ok && at.Before(c.deadline) {
+		return at, ok
 	}
 	return c.deadline, true
 }

@@ -33,6 +33,16 @@ func TestAContextEndsAsOneWithATimerDoes(t *testing.T) {
 		t.Errorf("given up: %v", given.Err())
 	}
 	<-given.Done()
+	for _, wait := range []func(context.Context){func(ctx context.Context) { ctx.Done() }, func(context.Context) {}} {
+		endless := deadline.New(parent, time.Time{}, nil)
+		wait(endless)
+		if at, ok := endless.Deadline(); ok || endless.Err() != nil {
+			t.Errorf("without a deadline: %v, %v", at, endless.Err())
+		}
+		if endless.End(); !errors.Is(endless.Err(), context.Canceled) {
+			t.Errorf("without a deadline, given up: %v", endless.Err())
+		}
+	}
 	long := deadline.New(parent, time.Now().Add(time.Hour), why)
 	defer long.End()
 	child, done := context.WithCancel(long)

@@ -28,7 +28,8 @@ type operation struct {
 
 	entry openEntry
 	held  func() bool
-	// deadline is the end of the Limit.
+	// detached is the context of the change. deadline is its end after the Limit.
+	detached detachedRun
 	deadline time.Time
 }
 

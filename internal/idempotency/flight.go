@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"platform.internal/storekeeper/internal/deadline"
 	"platform.internal/storekeeper/internal/fault"
 )
 
@@ -19,9 +20,10 @@ type flight struct {
 
 	// ctx has the values of the first caller and ends with the Coordinator.
 	ctx context.Context //nolint:containedctx // a flight outlives the call that began it
+	// detached is the memory of ctx.
+	detached detachedRun
 	// wanted ends when no caller waits, or at the deadline of the first caller.
-	wanted   context.Context //nolint:containedctx // as above
-	unwanted context.CancelFunc
+	wanted *deadline.Context
 
 	done chan struct{}
 	// result is set before done is closed. waiting, landed and intent are
@@ -53,16 +55,14 @@ var errNoResult = errors.New("a flight ended without a result")
 // newFlight starts with one caller waiting.
 func (k *Coordinator) newFlight(ctx context.Context, c Call, run Run) *flight {
 	c.Objects = distinct(c.Objects)
-	f := &flight{call: c, run: run, done: make(chan struct{}), waiting: 1, ctx: detachedRun{Context: k.life, caller: ctx}}
-	if deadline, ok := ctx.Deadline(); ok {
-		f.wanted, f.unwanted = context.WithDeadline(f.ctx, deadline)
-	} else {
-		f.wanted, f.unwanted = context.WithCancel(f.ctx)
-	}
+	f := &flight{call: c, run: run, done: make(chan struct{}), waiting: 1, detached: detachedRun{Context: k.life, caller: ctx}}
+	f.ctx = &f.detached
+	end, _ := ctx.Deadline()
+	f.wanted = deadline.New(f.ctx, end, nil)
 	return f
 }
 
-// detachedRun is a context that ends with the Coordinator and has the values of a caller.
+// detachedRun is a context that ends as a context of the Coordinator does, and has the values of a caller.
 type detachedRun struct {
 	context.Context //nolint:containedctx // that is what it is
 
@@ -71,7 +71,7 @@ type detachedRun struct {
 
 // Value asks the Coordinator's context first. That context has no values of its own, but package context
 // finds the parent of a child context through Value.
-func (e detachedRun) Value(key any) any {
+func (e *detachedRun) Value(key any) any {
 	if v := e.Context.Value(key); v != nil {
 		return v
 	}
@@ -184,14 +184,14 @@ func (k *Coordinator) leaveFlight(f *flight) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if f.waiting--; f.waiting == 0 {
-		f.unwanted()
+		f.wanted.End()
 	}
 }
 
 // runFlight runs f. The callers get a result even after a panic.
 func (k *Coordinator) runFlight(f *flight) {
 	defer k.inFlight.Done()
-	defer f.unwanted()
+	defer f.wanted.End()
 	var r callResult
 	resolved := false
 	defer func() {

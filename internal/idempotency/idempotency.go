@@ -109,6 +109,7 @@ type Coordinator struct {
 	digest digester
 	locks  *locks
 	lease  *lease
+	limits limits
 	// life ends when all work must stop.
 	life context.Context //nolint:containedctx // the life of the Coordinator is not that of a call
 	stop context.CancelFunc
@@ -146,6 +147,7 @@ func New(c Config) (*Coordinator, error) {
 		digest:  newDigester(c.Pepper),
 		locks:   newLocks(),
 		lease:   newLease(c),
+		limits:  limits{life: life, limit: c.Limit},
 		life:    life,
 		stop:    stop,
 		flights: make(map[flightKey]*flight),

@@ -31,9 +31,9 @@ func (k *Coordinator) operate(f *flight, op *operation) callResult {
 
 func (k *Coordinator) perform(f *flight, op *operation) callResult {
 	i := &op.entry.Intent
-	op.deadline = time.Now().Add(k.config.Limit)
-	ctx, cancel := context.WithDeadline(f.ctx, op.deadline)
-	defer cancel()
+	op.detached = detachedRun{Context: k.limits.context(), caller: f.detached.caller}
+	op.deadline, _ = op.detached.Deadline()
+	ctx := context.Context(&op.detached)
 	running := &Operation{Intent: *i, Held: op.held, Wanted: f.wanted, Urged: op.urged}
 	k.runs(&running.Intent)
 	body, err := guarded(func() ([]byte, error) { return f.run(ctx, running) })
