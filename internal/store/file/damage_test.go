@@ -72,9 +72,9 @@ func TestAStartSaysWhatIsWrongAndChangesNothing(t *testing.T) {
 		{"another key", nil, "wrong", "another key", nil},
 		{"the identity is gone", func(t *testing.T, s *disktest.FS) { must(t, s.Remove(memFolder+"/store")) }, "", "store: it is missing, and there is wal-", nil},
 		{"the identity is damaged", func(t *testing.T, s *disktest.FS) {
-			flip(t, s, memFolder+"/store", "SKSTORE\n\x01\x00\x00\x00\x00\x00\x00\x00")
+			flip(t, s, memFolder+"/store", "SKSTORE\n\x02\x00\x00\x00\x00\x00\x00\x00")
 		}, "", "damaged", nil},
-		{"a later format", func(t *testing.T, s *disktest.FS) { flip(t, s, memFolder+"/store", "SKSTORE\n\x01") }, "", "format version 0, and this build reads 1", nil},
+		{"a later format", func(t *testing.T, s *disktest.FS) { flip(t, s, memFolder+"/store", "SKSTORE\n\x02") }, "", "format version 3, and this build reads 2", nil},
 		{"a later format of the log", func(t *testing.T, s *disktest.FS) { flip(t, s, firstSegment, "SKWALSEG\x01") }, "", "format version 0, and this build reads 1", nil},
 		{"the log is gone", func(t *testing.T, s *disktest.FS) { must(t, s.Remove(firstSegment)) }, "", "wal-0000000000000001 is missing", nil},
 		{"the log is cut", func(_ *testing.T, s *disktest.FS) { s.Write(firstSegment, s.Read(firstSegment)[:2048]) }, "", "cut off", nil},

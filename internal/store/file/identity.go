@@ -18,7 +18,7 @@ import (
 )
 
 // Format is the version of the file format of a store. A build rejects files with another version.
-const Format = 1
+const Format = 2
 
 // The file "store" holds the identity of the store in a folder, and the number of a durable frame
 // of the log. All numbers are little-endian:

@@ -8,11 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/store/disk/disktest"
-	"platform.internal/storekeeper/internal/store/file"
 )
 
 // segments lists the segments of a log.
@@ -197,45 +195,5 @@ func hurt(t *testing.T, system *disktest.FS, path, how string) {
 		text := system.Read(path)
 		text[len(text)/2] ^= 1
 		system.Write(path, text)
-	}
-}
-
-// BenchmarkStart starts with as many answers as a day at 1,200 changes in 5 minutes
-// leaves.
-func BenchmarkStart(b *testing.B) {
-	folder := b.TempDir()
-	c := file.Config{Folder: folder + "/state", Trail: file.TrailConfig{Path: folder + "/audit.log"}}
-	s, err := file.Open(b.Context(), c)
-	if err != nil {
-		b.Fatal(err)
-	}
-	const many, at = 350_000, 500
-	value := []byte(strings.Repeat("v", 900))
-	for i := 0; i < many; i += at {
-		records, keys := make(map[string]*store.Record, at), make([]string, at)
-		for n := range keys {
-			keys[n] = fmt.Sprintf("answer/%032x", i+n)
-			records[keys[n]] = &store.Record{Value: value, Expires: time.Now().Add(time.Hour)}
-		}
-		err := s.Commit(b.Context(), keys, func(map[string]store.Record) (store.Changes, error) {
-			return store.Changes{Records: records, Lines: []audit.Record{{Kind: audit.KindIntent, ID: keys[0]}}}, nil
-		})
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
-	if err := s.Close(); err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		s, err := file.Open(b.Context(), c)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.StopTimer()
-		if err := s.Close(); err != nil {
-			b.Fatal(err)
-		}
-		b.StartTimer()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,17 +25,19 @@ type maintainer struct {
 	ended chan struct{}
 	// snapshot is the segment with which the newest durable snapshot begins. indexed is the newest
 	// segment up to which all segments have an index.
-	snapshot atomic.Uint64
-	indexed  uint64
-	failing  bool
+	snapshot  atomic.Uint64
+	continued continued
+	indexed   uint64
+	failing   bool
 }
 
 // begun records that the next frame is the first of its segment. mu is held, and the frame is not
 // applied yet.
 func (s *Store) begun(segment uint64) {
 	s.segment = segment
+	s.records.lasting.freeze()
 	s.snapshots = &snapshot{
-		segment: segment, number: s.number, lasting: s.records.snapshot(),
+		segment: segment, number: s.number,
 		chain: s.state, synced: s.progress.synced, oldest: s.oldest,
 	}
 	s.maintain.nudge()
@@ -78,26 +81,48 @@ func (m *maintainer) work() error {
 	return err
 }
 
+// continued describes the snapshots with changes only that the newest snapshot consists of.
+type continued struct{ files, bytes int }
+
+// mostContinued is the maximum number of such snapshots.
+const mostContinued = 32
+
+// writeSnapshot writes the changes since the last snapshot. When the changes since the last snapshot
+// with all records are half as large as all records, it writes all records: so the bytes written for
+// a change do not grow with the number of records, and a start has to merge few changes.
 func (m *maintainer) writeSnapshot() error {
 	m.store.mu.Lock()
-	s := m.store.snapshots
+	s, last := m.store.snapshots, &m.store.records.lasting
+	settled, frozen := last.settled, slices.Clone(last.frozen)
 	m.store.mu.Unlock()
 	if s == nil {
 		return nil
 	}
-	if err := m.files.writeSnapshot(s); err != nil {
+	changes := tableOf(frozen)
+	all := merge(settled, changes, true)
+	written, continues := changes, m.snapshot.Load()
+	next := continued{m.continued.files + 1, m.continued.bytes + len(changes.text)}
+	if continues == 0 || next.files > mostContinued || next.bytes > len(all.text)/2 {
+		written, continues, next = all, 0, continued{}
+	}
+	if err := m.files.writeSnapshot(s, continues, written); err != nil {
 		return err
 	}
 	m.snapshot.Store(s.segment)
+	m.continued = next
 	m.store.mu.Lock()
+	last.settle(all, len(frozen))
 	if m.store.snapshots == s {
 		m.store.snapshots = nil
 	}
 	m.store.mu.Unlock()
+	if continues > 0 {
+		return nil
+	}
 	return m.removeOlder()
 }
 
-// removeOlder removes all snapshots but the newest.
+// removeOlder removes all snapshots but the newest, which has all records.
 func (m *maintainer) removeOlder() error {
 	names, err := m.files.fs.Names(m.files.folder)
 	for _, name := range names {
@@ -131,8 +156,11 @@ func (m *maintainer) writeIndexes() error {
 		if i == nil {
 			return nil
 		}
-		if err := m.files.writeIndex(i); err != nil {
-			return err
+		if !i.written {
+			if err := m.files.writeIndex(i); err != nil {
+				return err
+			}
+			i.places, i.written = nil, true
 		}
 		m.indexed = next
 	}

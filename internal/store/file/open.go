@@ -155,10 +155,7 @@ func (s *Store) indexes(l *wal.Log, files *sealedFiles, r *replayer, start wal.S
 			return fmt.Errorf("%s: %w", segmentFile(indexPrefix, n), err)
 		}
 		if ok {
-			r.records.indexes = append(r.records.indexes, i)
-			if r.indexed == n-1 || n == r.oldest {
-				r.indexed = n
-			}
+			r.records.load(i)
 			continue
 		}
 		err = l.Scan(n, func(f wal.Frame) error {
@@ -201,7 +198,7 @@ func (s *Store) start(ctx context.Context, r *replayer, files *sealedFiles) erro
 	s.state = r.chain
 	s.chain = audit.NewChain(s.c.Trail.Key, r.chain.origin, r.chain.at)
 	s.maintain = &maintainer{
-		store: s, files: files, wake: make(chan struct{}, 1), ended: make(chan struct{}), indexed: r.indexed,
+		store: s, files: files, wake: make(chan struct{}, 1), ended: make(chan struct{}), continued: r.continued,
 	}
 	s.maintain.snapshot.Store(r.snapshot)
 	go s.run()

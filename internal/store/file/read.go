@@ -37,7 +37,7 @@ const mostGone = 3
 
 // lookUp finds a durable record, or records its location for a read. mu is held.
 func (s *Store) lookUp(found map[string]store.Record, read *fetched, key string, now int64) {
-	value, segment, p, ok := s.records.find(key, now)
+	value, p, ok := s.records.find(key, now)
 	if !ok {
 		return
 	}
@@ -45,7 +45,7 @@ func (s *Store) lookUp(found map[string]store.Record, read *fetched, key string,
 		found[key] = record(value, 0)
 		return
 	}
-	at := recordLocation{segment, p.offset}
+	at := recordLocation{p.segment, p.offset}
 	if r, known := read.found[at]; known {
 		found[key] = r
 		return
@@ -127,14 +127,14 @@ func (s *Store) Scan(ctx context.Context, prefix string, visit func(key string, 
 	}
 	s.mu.Lock()
 	closed := s.closed
-	keys := s.records.keys(prefix)
+	keys := s.records.lasting.keys(prefix)
 	s.mu.Unlock()
 	if closed {
 		return store.Unavailable(store.ErrClosed)
 	}
 	for _, key := range keys {
 		s.mu.Lock()
-		value, exists := s.records.lasting[key]
+		value, exists := s.records.lasting.get(key)
 		s.mu.Unlock()
 		if !exists {
 			continue

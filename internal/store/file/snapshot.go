@@ -13,25 +13,30 @@ import (
 
 // snapshot is the durable state at the begin of a segment, except for the records with an expiry,
 // which are in the indexes of the segments.
+//
+// The content of its file: the number of the last frame before the segment 8; the segment of the
+// snapshot that this snapshot continues, or 0 if it has all records, 8; entries H, T and G; and
+// entries P and D, sorted by key: the records that have changed since the continued snapshot, or all
+// records.
 type snapshot struct {
 	segment uint64
 	// number is the number of the last frame before the segment.
-	number  uint64
-	lasting map[string][]byte
-	chain   chainState
-	synced  synced
-	oldest  uint64
+	number uint64
+	chain  chainState
+	synced synced
+	oldest uint64
 }
 
-func (f *sealedFiles) writeSnapshot(s *snapshot) error {
-	text := binary.LittleEndian.AppendUint64(f.begin(snapshotMagic), s.number)
+// writeSnapshot writes a snapshot with the records of a table. continues is the segment of the
+// snapshot that the table changes, or 0 if the table has all records.
+func (f *sealedFiles) writeSnapshot(s *snapshot, continues uint64, t *table) error {
+	text := slices.Grow(f.begin(snapshotMagic), len(t.text)+1024)
+	text = binary.LittleEndian.AppendUint64(text, s.number)
+	text = binary.LittleEndian.AppendUint64(text, continues)
 	text = appendChain(text, s.chain)
 	text = appendSynced(text, s.synced)
 	text = appendOldest(text, s.oldest)
-	for key, value := range s.lasting {
-		text = appendPut(text, key, value)
-	}
-	return f.write(segmentFile(snapshotPrefix, s.segment), text)
+	return f.write(segmentFile(snapshotPrefix, s.segment), append(text, t.text...))
 }
 
 // readSnapshot reads the newest valid snapshot into r. start is zero if there is none. damaged is
@@ -47,12 +52,11 @@ func (f *sealedFiles) readSnapshot(r *replayer) (start wal.Start, damaged, err e
 		if !ok {
 			continue
 		}
-		text, err := f.read(name, snapshotMagic)
+		chain, err := f.readSnapshots(segment)
 		switch {
-		case err == nil && len(text) >= 8:
-			err = entries(text[8:], func(e *frameEntry) error { return r.entry(0, 0, e) })
-			return wal.Start{Segment: segment, Number: binary.LittleEndian.Uint64(text)}, damaged, err
-		case errors.Is(err, errSealed):
+		case err == nil:
+			return wal.Start{Segment: segment, Number: chain[0].number}, damaged, r.settle(chain)
+		case errors.Is(err, errSealed), errors.Is(err, os.ErrNotExist):
 			damaged = fmt.Errorf("%s: %w", name, err)
 		default:
 			return start, nil, fmt.Errorf("%s: %w", name, err)
@@ -61,14 +65,68 @@ func (f *sealedFiles) readSnapshot(r *replayer) (start wal.Start, damaged, err e
 	return start, damaged, nil
 }
 
+// snapshotFile is the content of the file of a snapshot.
+type snapshotFile struct {
+	number, continues uint64
+	state             [3]frameEntry
+	table             *table
+}
+
+// readSnapshots reads a snapshot and those that it continues, newest first.
+func (f *sealedFiles) readSnapshots(segment uint64) (chain []snapshotFile, err error) {
+	for next := segment; next != 0; {
+		text, err := f.read(segmentFile(snapshotPrefix, next), snapshotMagic)
+		if err != nil {
+			return nil, err
+		}
+		d := decoder{rest: text}
+		s := snapshotFile{number: d.u64(), continues: d.u64()}
+		for i := range s.state {
+			s.state[i].kind = d.byte()
+			if err := d.entry(&s.state[i]); err != nil {
+				return nil, err
+			}
+		}
+		if s.table, err = readTable(d.rest); err != nil {
+			return nil, err
+		}
+		if s.continues >= next {
+			return nil, errSealed
+		}
+		chain, next = append(chain, s), s.continues
+	}
+	return chain, nil
+}
+
+// settle applies a snapshot and those that it continues, newest first.
+func (r *replayer) settle(chain []snapshotFile) error {
+	last := len(chain) - 1
+	r.continued = continued{files: last}
+	var changes []*table
+	for _, s := range slices.Backward(chain[:last]) {
+		r.continued.bytes += len(s.table.text)
+		changes = append(changes, s.table)
+	}
+	r.records.lasting.settled = chain[last].table
+	if last > 0 {
+		r.records.lasting.settled = merge(chain[last].table, mergeAll(changes), true)
+	}
+	for i := range chain[0].state {
+		if err := r.entry(0, 0, &chain[0].state[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 const indexEntry = 16 + 8 + 4 + 4
 
 func (f *sealedFiles) writeIndex(i *segmentIndex) error {
 	text := slices.Grow(f.begin(indexMagic), 16+len(i.places)*indexEntry+64)
 	text = binary.LittleEndian.AppendUint64(text, i.segment)
 	text = binary.LittleEndian.AppendUint64(text, uint64(i.until)) //nolint:gosec // the same bits
-	for d, p := range i.places {
-		text = append(text, d[:]...)
+	for n, p := range i.places {
+		text = append(text, i.digests[n][:]...)
 		text = binary.LittleEndian.AppendUint64(text, uint64(p.expires)) //nolint:gosec // the same bits
 		text = binary.LittleEndian.AppendUint32(text, p.offset)
 		text = binary.LittleEndian.AppendUint32(text, p.length)
@@ -90,10 +148,11 @@ func (f *sealedFiles) readIndex(segment uint64) (i *segmentIndex, ok bool, err e
 	if d.u64() != segment || (len(text)-16)%indexEntry != 0 {
 		return nil, false, nil
 	}
-	i = &segmentIndex{segment: segment, until: d.i64(), places: make(map[digest]framePlace, len(text)/indexEntry)}
+	many := len(text) / indexEntry
+	i = &segmentIndex{segment: segment, until: d.i64(), digests: make([]digest, 0, many), places: make([]framePlace, 0, many)}
 	for len(d.rest) > 0 {
-		key := digest(d.take(len(digest{})))
-		i.places[key] = framePlace{expires: d.i64(), offset: d.u32(), length: d.u32()}
+		i.digests = append(i.digests, digest(d.take(len(digest{}))))
+		i.places = append(i.places, framePlace{expires: d.i64(), offset: d.u32(), length: d.u32()})
 	}
 	return i, !d.short, nil
 }
@@ -106,9 +165,9 @@ type replayer struct {
 	oldest  uint64
 	// known reports that the trail was begun.
 	known bool
-	// snapshot is the segment of the snapshot that was read. indexed is the last segment up to
-	// which all segments have an index.
-	snapshot, indexed uint64
+	// snapshot is the segment of the snapshot that was read.
+	snapshot  uint64
+	continued continued
 }
 
 // entry applies an entry. segment and frame are its location.

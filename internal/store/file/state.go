@@ -2,7 +2,6 @@ package file
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"platform.internal/storekeeper/internal/store"
@@ -10,51 +9,60 @@ import (
 )
 
 // framePlace is the location of the entry of a record with an expiry in a segment. A length of 0
-// means that the record was deleted, so that older segments do not count.
+// means that the record was deleted.
 type framePlace struct {
 	expires        int64
 	offset, length uint32
 }
 
-// segmentIndex holds the locations of the records with an expiry in a segment. It has no pointers,
-// so the garbage collector does not scan it.
+// segmentIndex lists the changes of records with an expiry in a segment, in order.
 type segmentIndex struct {
 	segment uint64
-	places  map[digest]framePlace
+	// digests are those of the keys. places are the new locations, in the same order. They are nil if
+	// the index is in a file.
+	digests []digest
+	places  []framePlace
 	// until is the latest expiry of the records.
 	until int64
+	// written reports that the index is in a file.
+	written bool
 }
 
-// records is the durable state: the records without an expiry in memory, and the locations of the
-// records with an expiry in the log.
+func (i *segmentIndex) add(d digest, p framePlace) {
+	i.digests, i.places = append(i.digests, d), append(i.places, p)
+	i.until = max(i.until, p.expires)
+}
+
+// segmentPlace is the location of a record with an expiry in the log.
+type segmentPlace struct {
+	framePlace
+
+	segment uint64
+}
+
+// records is the durable state: the records without an expiry, and the locations of the records with
+// an expiry in the log.
 type records struct {
-	lasting map[string][]byte
+	lasting lasting
+	// places has no pointers, so the garbage collector does not scan it.
+	places map[digest]segmentPlace
 	// indexes are the indexes of the segments, oldest first.
 	indexes []*segmentIndex
 	digests *digester
 }
 
 func newRecords(key []byte) *records {
-	return &records{lasting: map[string][]byte{}, digests: newDigester(key)}
+	return &records{lasting: newLasting(), places: map[digest]segmentPlace{}, digests: newDigester(key)}
 }
 
 // find returns the value of a record without an expiry, or the location of an unexpired record with
 // an expiry.
-func (r *records) find(key string, now int64) (value []byte, segment uint64, p framePlace, found bool) {
-	if value, found = r.lasting[key]; found {
-		return value, 0, p, true
+func (r *records) find(key string, now int64) (value []byte, p segmentPlace, found bool) {
+	if value, found = r.lasting.get(key); found {
+		return value, p, true
 	}
-	segment, p = r.placeOf(r.digests.digest(key))
-	return nil, segment, p, p.length > 0 && p.expires > now
-}
-
-func (r *records) placeOf(d digest) (segment uint64, p framePlace) {
-	for _, i := range slices.Backward(r.indexes) {
-		if p, ok := i.places[d]; ok {
-			return i.segment, p
-		}
-	}
-	return 0, framePlace{}
+	p = r.places[r.digests.digest(key)]
+	return nil, p, p.length > 0 && p.expires > now
 }
 
 // index returns the index of a segment. A missing index is added; the segment must then be the
@@ -64,73 +72,75 @@ func (r *records) index(segment uint64) *segmentIndex {
 		return cmp.Compare(i.segment, n)
 	})
 	if !found {
-		r.indexes = slices.Insert(r.indexes, at, &segmentIndex{segment: segment, places: map[digest]framePlace{}})
+		r.indexes = slices.Insert(r.indexes, at, &segmentIndex{segment: segment})
 	}
 	return r.indexes[at]
 }
 
-// put stores a record without an expiry.
+// put stores a record without an expiry. An existing record without an expiry has no location in the
+// log.
 func (r *records) put(segment uint64, key string, value []byte) {
-	r.lasting[key] = value
-	r.forget(segment, key)
+	if !r.lasting.hasRecent(key) {
+		r.forget(segment, key)
+	}
+	r.lasting.put(key, value)
 }
 
 // expire stores a record with an expiry.
 func (r *records) expire(segment uint64, key string, p framePlace) {
-	delete(r.lasting, key)
-	i := r.index(segment)
-	i.places[r.digests.digest(key)] = p
-	i.until = max(i.until, p.expires)
+	r.lasting.remove(key)
+	r.locate(segment, key, p)
+}
+
+// locate sets the location of a record with an expiry.
+func (r *records) locate(segment uint64, key string, p framePlace) {
+	d := r.digests.digest(key)
+	r.places[d] = segmentPlace{p, segment}
+	r.index(segment).add(d, p)
 }
 
 func (r *records) remove(segment uint64, key string) {
-	delete(r.lasting, key)
-	r.forget(segment, key)
+	if !r.lasting.hasRecent(key) {
+		r.forget(segment, key)
+	}
+	r.lasting.remove(key)
 }
 
 // forget deletes the location of a record with an expiry.
 func (r *records) forget(segment uint64, key string) {
-	if len(r.indexes) == 0 {
-		return
-	}
 	d := r.digests.digest(key)
-	at, p := r.placeOf(d)
-	switch {
-	case p.length == 0:
-	case at == segment && !r.older(segment, d):
-		delete(r.index(segment).places, d)
-	default:
-		r.index(segment).places[d] = framePlace{}
+	if _, known := r.places[d]; known {
+		delete(r.places, d)
+		r.index(segment).add(d, framePlace{})
 	}
 }
 
-// older reports whether the index of an earlier segment has the record.
-func (r *records) older(segment uint64, d digest) bool {
-	for _, i := range r.indexes {
-		if i.segment < segment {
-			if _, ok := i.places[d]; ok {
-				return true
-			}
+// load adds the newest index that is in a file.
+func (r *records) load(i *segmentIndex) {
+	for n, d := range i.digests {
+		if p := i.places[n]; p.length > 0 {
+			r.places[d] = segmentPlace{p, i.segment}
+		} else {
+			delete(r.places, d)
 		}
 	}
-	return false
+	i.places, i.written = nil, true
+	r.indexes = append(r.indexes, i)
 }
 
 // drop removes the indexes of segments before the given segment.
 func (r *records) drop(before uint64) {
-	r.indexes = slices.DeleteFunc(r.indexes, func(i *segmentIndex) bool { return i.segment < before })
-}
-
-// keys returns the keys with a prefix of the records without an expiry, in order.
-func (r *records) keys(prefix string) []string {
-	var keys []string
-	for key := range r.lasting {
-		if len(key) >= len(prefix) && key[:len(prefix)] == prefix {
-			keys = append(keys, key)
+	r.indexes = slices.DeleteFunc(r.indexes, func(i *segmentIndex) bool {
+		if i.segment >= before {
+			return false
 		}
-	}
-	slices.Sort(keys)
-	return keys
+		for _, d := range i.digests {
+			if r.places[d].segment < before {
+				delete(r.places, d)
+			}
+		}
+		return true
+	})
 }
 
 // apply applies an entry of a record. It copies the bytes.
@@ -151,14 +161,9 @@ func (r *records) scanned(segment uint64, frame int64, e *frameEntry) {
 	case entryPut, entryDelete:
 		r.forget(segment, string(e.key))
 	case entryExpire:
-		i := r.index(segment)
-		i.places[r.digests.digest(string(e.key))] = entryPlace(frame, e)
-		i.until = max(i.until, e.expires)
+		r.locate(segment, string(e.key), entryPlace(frame, e))
 	}
 }
-
-// snapshot is a copy of the records without an expiry.
-func (r *records) snapshot() map[string][]byte { return maps.Clone(r.lasting) }
 
 // record makes the record that a reader gets.
 func record(value []byte, expires int64) store.Record {
