@@ -20,22 +20,39 @@ type scope struct {
 
 type scopeKey struct{}
 
+// scoped is a context with a scope.
+type scoped struct {
+	context.Context //nolint:containedctx // a context has its parent
+
+	scope scope
+}
+
+// Value implements context.Context.
+func (c *scoped) Value(key any) any {
+	if _, is := key.(scopeKey); is {
+		return &c.scope
+	}
+	return c.Context.Value(key)
+}
+
 func from(ctx context.Context) scope {
-	s, _ := ctx.Value(scopeKey{}).(scope)
-	return s
+	if s, is := ctx.Value(scopeKey{}).(*scope); is {
+		return *s
+	}
+	return scope{}
 }
 
 // WithCall returns a context for a call that a tenant pays for. a receives the properties of the
 // answer. fresh means that Cloudflare must answer a read (see WithFresh).
 func WithCall(ctx context.Context, tenant string, a *FreshnessRecorder, fresh bool) context.Context {
-	return context.WithValue(ctx, scopeKey{}, scope{tenant: tenant, answer: a, fresh: fresh})
+	return &scoped{ctx, scope{tenant: tenant, answer: a, fresh: fresh}}
 }
 
 // WithTenant returns a context for a call that a tenant pays for.
 func WithTenant(ctx context.Context, name string) context.Context {
 	s := from(ctx)
 	s.tenant = name
-	return context.WithValue(ctx, scopeKey{}, s)
+	return &scoped{ctx, s}
 }
 
 // Tenant returns the tenant that pays for a call, or "" if Storekeeper itself makes the call.
@@ -46,7 +63,7 @@ func Tenant(ctx context.Context) string { return from(ctx).tenant }
 func WithFresh(ctx context.Context) context.Context {
 	s := from(ctx)
 	s.fresh = true
-	return context.WithValue(ctx, scopeKey{}, s)
+	return &scoped{ctx, s}
 }
 
 // Fresh reports whether Cloudflare must answer a read, even if an answer is cached.
@@ -56,7 +73,7 @@ func Fresh(ctx context.Context) bool { return from(ctx).fresh }
 func WithVisible(ctx context.Context, f Filter) context.Context {
 	s := from(ctx)
 	s.visible = f
-	return context.WithValue(ctx, scopeKey{}, s)
+	return &scoped{ctx, s}
 }
 
 // Visible returns the filter of a call. Nil means that every object may be shown.

@@ -36,7 +36,6 @@ func authenticate(a *authn.Authenticator, fresh bool) grpc.UnaryServerIntercepto
 		telemetry.CallFrom(ctx).SetCaller(o.Principal.Name)
 		t := auditFrom(ctx)
 		t.caller = o.Principal
-		t.answer = &scope.FreshnessRecorder{}
 		ctx = scope.WithCall(authn.WithPrincipal(ctx, &t.caller), t.caller.Payer(), t.answer, fresh || wantsFresh(ctx))
 		return next(ctx, req)
 	}

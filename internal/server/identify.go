@@ -9,6 +9,7 @@ import (
 
 	"platform.internal/storekeeper/internal/forwarded"
 	"platform.internal/storekeeper/internal/inproc"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/tracing"
 )
@@ -22,7 +23,10 @@ const requestID = "x-request-id"
 func identifyRequest(proxies forwarded.Proxies) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		id := telemetry.RequestID(incoming(ctx, requestID))
-		call := telemetry.NewCall(id)
+		own := &callContext{}
+		own.audit.answer = &own.answer
+		call := &own.call
+		call.SetRequestID(id)
 		protocol := "grpc"
 		if inproc.IsInProcess(ctx) {
 			protocol = "rest"
@@ -41,12 +45,33 @@ func identifyRequest(proxies forwarded.Proxies) grpc.UnaryServerInterceptor {
 			// transport is closing, and then the client receives no header.
 			_ = grpc.SetHeader(ctx, metadata.MD{requestID: {id}})
 		}
-		ctx, span := tracing.Start(ctx, "chain")
+		var span tracing.Span
+		own.Context, span = tracing.Start(ctx, "chain")
 		span.SetText(tracing.RequestIDKey, id)
-		answer, err := next(withAudit(telemetry.WithCall(ctx, call), &auditContext{}), req)
+		answer, err := next(own, req)
 		span.End(err)
 		return answer, err
 	}
+}
+
+// callContext is the context of a call with its telemetry record, its audit context and the age of its answer.
+type callContext struct {
+	context.Context //nolint:containedctx // a context has its parent
+
+	call   telemetry.Call
+	audit  auditContext
+	answer scope.FreshnessRecorder
+}
+
+// Value implements context.Context.
+func (c *callContext) Value(key any) any {
+	switch key.(type) {
+	case telemetry.CallKey:
+		return &c.call
+	case auditKey:
+		return &c.audit
+	}
+	return c.Context.Value(key)
 }
 
 // incoming returns the value of a metadata key that was sent exactly once, and "" otherwise,

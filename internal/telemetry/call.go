@@ -68,7 +68,14 @@ func (f *Facts) Exemplar() string {
 
 // NewCall returns an empty record of a call.
 func NewCall(requestID string) *Call {
-	return &Call{facts: Facts{RequestID: truncate(requestID)}}
+	c := &Call{}
+	c.SetRequestID(requestID)
+	return c
+}
+
+// SetRequestID sets the request id.
+func (c *Call) SetRequestID(id string) {
+	c.change(func(f *Facts) { f.RequestID = truncate(id) })
 }
 
 // SetMethod sets the protocol and the method.
@@ -156,16 +163,17 @@ func (c *Call) change(by func(*Facts)) {
 // truncate limits the length of a text that a caller may have chosen.
 func truncate(text string) string { return text[:min(len(text), maxText)] }
 
-type callKey struct{}
+// CallKey is the context key of a *Call, for a context that holds a Call itself.
+type CallKey struct{}
 
 // WithCall returns a context that carries c.
 func WithCall(ctx context.Context, c *Call) context.Context {
-	return context.WithValue(ctx, callKey{}, c)
+	return context.WithValue(ctx, CallKey{}, c)
 }
 
 // CallFrom returns the Call in ctx, or a new unused Call if there is none. It never returns nil.
 func CallFrom(ctx context.Context) *Call {
-	if c, ok := ctx.Value(callKey{}).(*Call); ok && c != nil {
+	if c, ok := ctx.Value(CallKey{}).(*Call); ok && c != nil {
 		return c
 	}
 	return &Call{}
