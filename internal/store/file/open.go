@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -85,7 +86,11 @@ func (s *Store) load() (*replayer, *sealedFiles, error) {
 	s.sealing = s.identity.derive(key, "records")
 	files := &sealedFiles{fs: s.c.FS, folder: s.c.Folder, store: s.identity.store, key: s.identity.derive(key, "files")}
 	r := &replayer{records: newRecords(s.identity.derive(key, "index")), oldest: 1}
-	start, damaged, err := files.readSnapshot(r)
+	chain, damaged, err := files.readSnapshot()
+	if err != nil {
+		return nil, nil, err
+	}
+	start, err := r.begin(chain)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,7 +98,12 @@ func (s *Store) load() (*replayer, *sealedFiles, error) {
 		FS: s.c.FS, Folder: s.c.Folder, Store: s.identity.store, Key: s.identity.derive(key, "frames"),
 		SegmentSize: s.c.segment, MaxSize: s.c.MaxSize,
 	}
-	s.log, err = wal.Open(config, start, func(l *wal.Log) error { return s.indexes(l, files, r, start) }, func(f wal.Frame) error {
+	s.log, err = wal.Open(config, start, func(l *wal.Log) error {
+		var merging sync.WaitGroup
+		merging.Go(func() { r.records.lasting.settled = recordsOf(chain) })
+		defer merging.Wait()
+		return s.indexes(l, files, r)
+	}, func(f wal.Frame) error {
 		return entries(f.Content, func(e *frameEntry) error { return r.entry(f.Segment, f.Offset, e) })
 	})
 	if err != nil && start.Segment == 0 && wal.IsLost(err) {
@@ -147,18 +157,26 @@ func (s *Store) unlock() (key []byte, err error) {
 const walPrefix = "wal-"
 
 // indexes reads the indexes of the segments that are not replayed.
-func (s *Store) indexes(l *wal.Log, files *sealedFiles, r *replayer, start wal.Start) error {
-	r.snapshot = start.Segment
-	for n := max(l.Oldest(), r.oldest); n < start.Segment; n++ {
-		i, ok, err := files.readIndex(n)
+func (s *Store) indexes(l *wal.Log, files *sealedFiles, r *replayer) error {
+	first, many := max(l.Oldest(), r.oldest), 0
+	var read []*segmentIndex
+	for n := first; n < r.snapshot; n++ {
+		i, err := files.readIndex(n)
 		if err != nil {
 			return fmt.Errorf("%s: %w", segmentFile(indexPrefix, n), err)
 		}
-		if ok {
+		if i != nil {
+			many += len(i.digests)
+		}
+		read = append(read, i)
+	}
+	r.records.places = make(map[digest]segmentPlace, many)
+	for at, i := range read {
+		if i != nil {
 			r.records.load(i)
 			continue
 		}
-		err = l.Scan(n, func(f wal.Frame) error {
+		err := l.Scan(first+uint64(at), func(f wal.Frame) error {
 			return entries(f.Content, func(e *frameEntry) error {
 				r.records.scanned(f.Segment, f.Offset, e)
 				return nil

@@ -39,12 +39,12 @@ func (f *sealedFiles) writeSnapshot(s *snapshot, continues uint64, t *table) err
 	return f.write(segmentFile(snapshotPrefix, s.segment), append(text, t.text...))
 }
 
-// readSnapshot reads the newest valid snapshot into r. start is zero if there is none. damaged is
-// the error of a newer, damaged snapshot.
-func (f *sealedFiles) readSnapshot(r *replayer) (start wal.Start, damaged, err error) {
+// readSnapshot reads the newest valid snapshot and those that it continues, newest first. There may
+// be none. damaged is the error of a newer, damaged snapshot.
+func (f *sealedFiles) readSnapshot() (chain []snapshotFile, damaged, err error) {
 	names, err := f.fs.Names(f.folder)
 	if err != nil {
-		return start, nil, err
+		return nil, nil, err
 	}
 	slices.Sort(names)
 	for _, name := range slices.Backward(names) {
@@ -55,21 +55,21 @@ func (f *sealedFiles) readSnapshot(r *replayer) (start wal.Start, damaged, err e
 		chain, err := f.readSnapshots(segment)
 		switch {
 		case err == nil:
-			return wal.Start{Segment: segment, Number: chain[0].number}, damaged, r.settle(chain)
+			return chain, damaged, nil
 		case errors.Is(err, errSealed), errors.Is(err, os.ErrNotExist):
 			damaged = fmt.Errorf("%s: %w", name, err)
 		default:
-			return start, nil, fmt.Errorf("%s: %w", name, err)
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return start, damaged, nil
+	return nil, damaged, nil
 }
 
 // snapshotFile is the content of the file of a snapshot.
 type snapshotFile struct {
-	number, continues uint64
-	state             [3]frameEntry
-	table             *table
+	segment, number, continues uint64
+	state                      [3]frameEntry
+	table                      *table
 }
 
 // readSnapshots reads a snapshot and those that it continues, newest first.
@@ -80,7 +80,7 @@ func (f *sealedFiles) readSnapshots(segment uint64) (chain []snapshotFile, err e
 			return nil, err
 		}
 		d := decoder{rest: text}
-		s := snapshotFile{number: d.u64(), continues: d.u64()}
+		s := snapshotFile{segment: next, number: d.u64(), continues: d.u64()}
 		for i := range s.state {
 			s.state[i].kind = d.byte()
 			if err := d.entry(&s.state[i]); err != nil {
@@ -98,25 +98,38 @@ func (f *sealedFiles) readSnapshots(segment uint64) (chain []snapshotFile, err e
 	return chain, nil
 }
 
-// settle applies a snapshot and those that it continues, newest first.
-func (r *replayer) settle(chain []snapshotFile) error {
-	last := len(chain) - 1
-	r.continued = continued{files: last}
-	var changes []*table
-	for _, s := range slices.Backward(chain[:last]) {
-		r.continued.bytes += len(s.table.text)
-		changes = append(changes, s.table)
+// begin applies a snapshot and those that it continues, newest first, except for their records.
+func (r *replayer) begin(chain []snapshotFile) (start wal.Start, err error) {
+	if len(chain) == 0 {
+		return start, nil
 	}
-	r.records.lasting.settled = chain[last].table
-	if last > 0 {
-		r.records.lasting.settled = merge(chain[last].table, mergeAll(changes), true)
-	}
-	for i := range chain[0].state {
-		if err := r.entry(0, 0, &chain[0].state[i]); err != nil {
-			return err
+	newest := &chain[0]
+	for i := range newest.state {
+		if err := r.entry(0, 0, &newest.state[i]); err != nil {
+			return start, err
 		}
 	}
-	return nil
+	r.snapshot = newest.segment
+	for _, s := range chain[:len(chain)-1] {
+		r.continued.files++
+		r.continued.bytes += len(s.table.text)
+	}
+	return wal.Start{Segment: newest.segment, Number: newest.number}, nil
+}
+
+// recordsOf returns the records of a snapshot and of those that it continues, newest first.
+func recordsOf(chain []snapshotFile) *table {
+	var changes []*table
+	for _, s := range slices.Backward(chain) {
+		changes = append(changes, s.table)
+	}
+	switch len(changes) {
+	case 0:
+		return &table{}
+	case 1:
+		return changes[0]
+	}
+	return merge(changes[0], mergeAll(changes[1:]), true)
 }
 
 const indexEntry = 16 + 8 + 4 + 4
@@ -134,27 +147,30 @@ func (f *sealedFiles) writeIndex(i *segmentIndex) error {
 	return f.write(segmentFile(indexPrefix, i.segment), text)
 }
 
-// readIndex reads the index of a segment. ok is false if the index is missing or damaged; the
+// readIndex reads the index of a segment. It returns nil if the index is missing or damaged; the
 // caller then rebuilds it.
-func (f *sealedFiles) readIndex(segment uint64) (i *segmentIndex, ok bool, err error) {
+func (f *sealedFiles) readIndex(segment uint64) (*segmentIndex, error) {
 	text, err := f.read(segmentFile(indexPrefix, segment), indexMagic)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, errSealed) {
-		return nil, false, nil
+		return nil, nil //nolint:nilnil // no index is an answer like any other here
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	d := decoder{rest: text}
 	if d.u64() != segment || (len(text)-16)%indexEntry != 0 {
-		return nil, false, nil
+		return nil, nil //nolint:nilnil // as above
 	}
 	many := len(text) / indexEntry
-	i = &segmentIndex{segment: segment, until: d.i64(), digests: make([]digest, 0, many), places: make([]framePlace, 0, many)}
+	i := &segmentIndex{segment: segment, until: d.i64(), digests: make([]digest, 0, many), places: make([]framePlace, 0, many)}
 	for len(d.rest) > 0 {
 		i.digests = append(i.digests, digest(d.take(len(digest{}))))
 		i.places = append(i.places, framePlace{expires: d.i64(), offset: d.u32(), length: d.u32()})
 	}
-	return i, !d.short, nil
+	if d.short {
+		return nil, nil //nolint:nilnil // as above
+	}
+	return i, nil
 }
 
 // replayer builds the state of a store from the entries of its files, in order.
