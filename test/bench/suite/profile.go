@@ -24,7 +24,7 @@ func (s *Suite) Profile(ctx context.Context, folder string) ([]string, error) {
 		name string
 		call func(context.Context, *stage.World) (load.Call, func(), error)
 	}{
-		{"rest-create", s.hotCreate}, {"grpc-create", s.hotRPC}, {"rest-get", s.hotGet}, {"rest-list", s.hotList},
+		{"rest-create", s.hotCreate}, {"rest-secret", s.hotSecret}, {"grpc-create", s.hotRPC}, {"rest-get", s.hotGet}, {"rest-list", s.hotList},
 	} {
 		made, err := s.profileOne(ctx, filepath.Join(folder, path.name), path.call)
 		if err != nil {
@@ -67,6 +67,12 @@ func (s *Suite) profileOne(ctx context.Context, base string, prepare func(contex
 func (s *Suite) hotCreate(_ context.Context, w *stage.World) (load.Call, func(), error) {
 	c := client.NewREST(w, s.middle())
 	return c.CreateStore, c.Close, nil
+}
+
+func (s *Suite) hotSecret(ctx context.Context, w *stage.World) (load.Call, func(), error) {
+	c := client.NewREST(w, s.middle())
+	store, err := c.NewStore(ctx, 0)
+	return c.CreateSecrets(store, 1), c.Close, err
 }
 
 func (s *Suite) hotRPC(_ context.Context, w *stage.World) (load.Call, func(), error) {
