@@ -10,6 +10,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/proto"
+
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
@@ -48,6 +50,9 @@ type auditContext struct {
 	// forced reports that the call affects more objects than the request names, as a forced
 	// deletion of a store does.
 	forced bool
+	// request is the request whose resources target holds.
+	request proto.Message
+	target  contract.Target
 	// call identifies a change, so that a repeat is recognised. Nil for other calls.
 	call *idempotency.Call
 	// recall loads the names of the objects of a repeated change from the record of the first call,
@@ -68,6 +73,15 @@ type auditContext struct {
 	// interceptors outside faultToStatus see only the public part. The goroutine of the call owns
 	// failure, even if the change outlives the call.
 	failure error
+}
+
+// targetOf returns the resources of the request of the call. It reads a request once, and so the request must
+// not be modified.
+func (t *auditContext) targetOf(m *contract.Method, request proto.Message) *contract.Target {
+	if t.request != request {
+		t.request, t.target = request, m.Target(request)
+	}
+	return &t.target
 }
 
 // recordID returns the identifier that links the audit records of the call. The request id is not

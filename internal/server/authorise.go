@@ -72,7 +72,8 @@ func authorise(r Rights) grpc.UnaryServerInterceptor {
 		if !known {
 			return nil, fault.New(fault.Unauthenticated, fault.ReasonCredentialMissing, "The call has no credential.")
 		}
-		j := &authorization{rights: r, caller: caller, method: method, target: method.Target(request), audit: auditFrom(ctx)}
+		t := auditFrom(ctx)
+		j := &authorization{rights: r, caller: caller, method: method, target: *t.targetOf(method, request), audit: t}
 		j.audit.changed = r.changedBy(request, &j.target)
 		if w, ok := request.(interface{ GetForce() bool }); ok {
 			j.audit.forced = w.GetForce()

@@ -13,7 +13,6 @@ import (
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/change"
-	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/store"
@@ -190,7 +189,7 @@ func (i *Inner) Wait(ctx context.Context, account, storeID string, names ...stri
 	account, _ = i.chain.Rights.Names.Account(account)
 	objects := make([]string, len(names))
 	for n, name := range names {
-		objects[n] = secretNameKey(storeKey(account, contract.Target{StoreID: storeID}), name)
+		objects[n] = secretNameKey(storeKey(account, storeID), name)
 	}
 	return i.chain.Idempotency.Coordinator.Wait(ctx, auditFrom(ctx).caller.Name, objects...)
 }

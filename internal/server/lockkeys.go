@@ -14,8 +14,8 @@ import (
 // concurrently. An existing secret is locked by identifier and by name: a deletion must wait for a
 // create of the same name whose response was lost. The source of a duplicate is not locked.
 // lockKeysOf also returns the names of the existing secrets by identifier.
-func (c Chain) lockKeysOf(ctx context.Context, account string, about contract.Target) (objects []string, names map[string]string, err error) {
-	store := storeKey(account, about)
+func (c Chain) lockKeysOf(ctx context.Context, account string, about *contract.Target) (objects []string, names map[string]string, err error) {
+	store := storeKey(account, about.StoreID)
 	for _, s := range about.Secrets {
 		objects = append(objects, secretNameKey(store, s.Name))
 	}
@@ -43,7 +43,7 @@ func (c Chain) lockKeysOf(ctx context.Context, account string, about contract.Ta
 }
 
 // storeKey is the lock key of the store of a change.
-func storeKey(account string, about contract.Target) string { return account + "/" + about.StoreID }
+func storeKey(account, storeID string) string { return account + "/" + storeID }
 
 // secretNameKey is the lock key of the name of a secret in the store of a key.
 func secretNameKey(store, name string) string { return store + "/name/" + name }

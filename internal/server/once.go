@@ -74,7 +74,7 @@ func rememberNames(c Chain) grpc.UnaryServerInterceptor {
 func (c Chain) recallNames(
 	ctx context.Context, method string, n changeKey, request proto.Message, call *idempotency.Call,
 ) (known bool, err error) {
-	about := c.Rights.Methods[method].Target(request)
+	about := auditFrom(ctx).targetOf(c.Rights.Methods[method], request)
 	account, served := c.Rights.Names.Account(about.Account)
 	if !served {
 		return false, nil
@@ -167,7 +167,7 @@ func (c Chain) changeOf(
 	if err != nil {
 		return call, err
 	}
-	about := m.Target(request)
+	about := t.targetOf(m, request)
 	objects, names, err := c.lockKeysOf(ctx, t.account, about)
 	if err != nil {
 		return call, err
@@ -179,7 +179,7 @@ func (c Chain) changeOf(
 	}
 	call.Objects = objects
 	if len(about.Secrets)+len(about.SecretIDs) > 0 {
-		call.Within = []string{storeKey(t.account, about)}
+		call.Within = []string{storeKey(t.account, about.StoreID)}
 	}
 	s.op, s.names = c.Rights.opOf(request), names
 	op := &s.op
@@ -232,7 +232,7 @@ func (c Chain) callFor(ctx context.Context, method string, request proto.Message
 // identifier (see canonical).
 func (c Chain) callOf(ctx context.Context, method string, n changeKey, request proto.Message, names map[string]string) (idempotency.Call, error) {
 	caller, _ := authn.PrincipalFrom(ctx)
-	account, _ := c.Rights.Names.Account(c.Rights.Methods[method].Target(request).Account)
+	account, _ := c.Rights.Names.Account(auditFrom(ctx).targetOf(c.Rights.Methods[method], request).Account)
 	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(canonical(request, account, names))
 	call := idempotency.Call{Caller: caller.Name, Key: n.key, Retry: n.retry, Method: method, Payload: payload}
 	if n.retry {
