@@ -10,7 +10,8 @@ import (
 type responseBody struct {
 	io.ReadCloser
 
-	conn *conn
+	usual usualAnswer
+	conn  *conn
 	// stop cancels the reaction to the end of the request's context. It returns false if the
 	// reaction has already run.
 	stop func() bool

@@ -125,7 +125,7 @@ func (c *conn) exchange(r *http.Request, out []byte, trace *httptrace.ClientTrac
 		b.end(false)
 		return nil, err
 	}
-	answer, err := c.receive(r, trace)
+	answer, err := c.receive(r, trace, &b.usual)
 	if err != nil {
 		b.end(false)
 		return nil, b.orUnwritten(err)
@@ -141,8 +141,8 @@ func (c *conn) exchange(r *http.Request, out []byte, trace *httptrace.ClientTrac
 	return answer, nil
 }
 
-// receive reads the headers of a response and skips 1xx responses.
-func (c *conn) receive(r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
+// receive reads the headers of a response and skips 1xx responses. room is for a response in the usual form.
+func (c *conn) receive(r *http.Request, trace *httptrace.ClientTrace, room *usualAnswer) (*http.Response, error) {
 	c.left = c.transport.MaxHeaderBytes
 	if _, err := c.reader.Peek(1); err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (c *conn) receive(r *http.Request, trace *httptrace.ClientTrace) (*http.Res
 		trace.GotFirstResponseByte()
 	}
 	for range mostEarly {
-		answer, err := readResponse(c.reader, r)
+		answer, err := readResponse(c.reader, r, room)
 		switch {
 		case err != nil:
 			return nil, err

@@ -19,34 +19,42 @@ const (
 
 // readResponse reads the head of a response. A head in the usual form is read with few allocations.
 // net/http reads every other head, and decides alone which heads are invalid.
-func readResponse(in *bufio.Reader, r *http.Request) (*http.Response, error) {
-	if answer := usualResponse(in, r); answer != nil {
-		return answer, nil
+func readResponse(in *bufio.Reader, r *http.Request, room *usualAnswer) (*http.Response, error) {
+	if room.read(in, r) {
+		return &room.Response, nil
 	}
 	return http.ReadResponse(in, r)
 }
 
-// usualResponse reads the head of a response in the usual form and returns what http.ReadResponse
-// would return. It returns nil, and consumes nothing, if the head is not buffered as a whole or has
-// another form.
+// usualAnswer is a response in the usual form, allocated together with its body.
+type usualAnswer struct {
+	http.Response
+
+	body lengthBody
+}
+
+// read reads the head of a response in the usual form, as http.ReadResponse would. It returns false, and
+// consumes nothing, if the head is not buffered as a whole or has another form.
 //
 // The usual form is HTTP/1.1 with a final status that allows a body, header lines of printable
 // ASCII characters, one Content-Length, and no other header that decides where the response or the
 // connection ends.
-func usualResponse(in *bufio.Reader, r *http.Request) *http.Response {
+func (u *usualAnswer) read(in *bufio.Reader, r *http.Request) bool {
 	buffered, _ := in.Peek(in.Buffered())
 	end := bytes.Index(buffered, []byte(headEnd))
 	if end < 0 || r.Method == http.MethodHead {
-		return nil
+		return false
 	}
 	first, lines, _ := strings.Cut(string(buffered[:end]), lineEnd)
-	answer := &http.Response{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1, Request: r}
+	answer := &u.Response
+	*answer = http.Response{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1, Request: r}
 	if !readStatus(answer, first) || !readHeader(answer, lines) {
-		return nil
+		return false
 	}
 	_, _ = in.Discard(end + len(headEnd))
-	answer.Body = &lengthBody{in: in, left: answer.ContentLength}
-	return answer
+	u.body = lengthBody{in: in, left: answer.ContentLength}
+	answer.Body = &u.body
+	return true
 }
 
 // readStatus reads a status line.

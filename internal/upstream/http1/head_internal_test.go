@@ -105,7 +105,7 @@ func compareFrom(t *testing.T, method string, text []byte, from func() io.Reader
 	r := &http.Request{Method: method}
 	ours, theirs := bufio.NewReader(from()), bufio.NewReader(from())
 	_, _ = ours.Peek(1)
-	got, err := readResponse(ours, r)
+	got, err := readResponse(ours, r, &usualAnswer{})
 	want, wantErr := http.ReadResponse(theirs, r)
 	if (err == nil) != (wantErr == nil) {
 		t.Fatalf("%q: got %v, net/http says %v", text, err, wantErr)

@@ -49,7 +49,10 @@ func compose(r *http.Request) ([]byte, error) {
 
 // plain reports whether a text has no control characters and none of the characters in others.
 func plain(text, others string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool {
-		return r < ' ' && r != '\t' || r == 0x7f || strings.ContainsRune(others, r)
-	})
+	for i := range len(text) {
+		if c := text[i]; c < ' ' && c != '\t' || c == 0x7f || strings.IndexByte(others, c) >= 0 {
+			return false
+		}
+	}
+	return true
 }
