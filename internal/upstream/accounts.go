@@ -45,7 +45,7 @@ type AccountInfo struct {
 type accountState struct {
 	id   string
 	base *url.URL
-	// rootPath and storesPath are the paths of the account and of its stores.
+	// rootPath and storesPath are the paths of the account and of its stores, with the path of base.
 	rootPath, storesPath string
 
 	secret *credentialSource
@@ -87,7 +87,7 @@ func (d *directory) add(given Account, c Config) error {
 	if err != nil {
 		return err
 	}
-	root := "/accounts/" + given.ID
+	root := base.Path + "/accounts/" + given.ID
 	a := &accountState{
 		id: given.ID, base: base, rootPath: root, storesPath: root + "/secrets_store/stores",
 		secret: secret, health: newHealth(c.Trip),

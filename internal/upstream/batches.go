@@ -7,9 +7,6 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// frame is the approximate JSON overhead in bytes per object.
-const frame = 128
-
 // NewSecret is a secret to be created.
 type NewSecret struct {
 	// Name is the name, unique in the store.
@@ -56,14 +53,12 @@ func (c *Client) CreateSecrets(ctx context.Context, p CreateSecretsParams) (Answ
 	o := operation{name: opCreateSecrets, method: http.MethodPost, place: at}
 	wire := make([]createItem, len(p.Secrets))
 	o.names, o.values = make([]string, 0, len(p.Secrets)), make([]string, 0, len(p.Secrets))
-	size := 0
 	for i, s := range p.Secrets {
-		wire[i] = createItem{Name: s.Name, Value: string(s.Value), Scopes: listed(s.Scopes), Comment: s.Comment}
+		wire[i] = createItem{Name: s.Name, Value: string(s.Value), Scopes: s.Scopes, Comment: s.Comment}
 		o.names = append(o.names, s.Name)
 		o.values = append(o.values, string(s.Value))
-		size += frame + len(s.Name) + len(s.Value)
 	}
-	if o.body, err = encode(wire, size); err != nil {
+	if o.body, err = encode(&wire); err != nil {
 		return Answer[[]Secret]{}, err
 	}
 	return call(ctx, c, o, made(p.StoreID, o.names))
@@ -84,7 +79,7 @@ func (c *Client) DeleteSecrets(ctx context.Context, p DeleteSecretsParams) (Answ
 			return Answer[None]{}, noSecret()
 		}
 	}
-	body, err := encode(deleteBody{IDs: p.IDs}, frame+40*len(p.IDs))
+	body, err := encode(&deleteBody{IDs: p.IDs})
 	if err != nil {
 		return Answer[None]{}, err
 	}
@@ -97,20 +92,12 @@ type createItem struct {
 	Name    string   `json:"name"`
 	Value   string   `json:"value"`
 	Scopes  []string `json:"scopes"`
-	Comment *string  `json:"comment,omitempty"`
+	Comment *string  `json:"comment,omitzero"`
 }
 
 // deleteBody is the body of DeleteSecrets.
 type deleteBody struct {
 	IDs []string `json:"ids"`
-}
-
-// listed makes an empty list encode as [] and not as null.
-func listed(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
 }
 
 // emptyBody returns the fault of a request without items or changes.

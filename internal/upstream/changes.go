@@ -40,16 +40,14 @@ func (c *Client) UpdateSecret(ctx context.Context, p UpdateSecretParams) (Answer
 	}
 	o := operation{name: opUpdateSecret, method: http.MethodPatch, place: at}
 	wire := updateBody{Scopes: p.Scopes}
-	size := frame
 	if p.Value != nil {
 		value := string(*p.Value)
 		wire.Value, o.values = &value, []string{value}
-		size += len(value)
 	}
 	if p.Comment.Change {
 		wire.Comment = &p.Comment.Text
 	}
-	if o.body, err = encode(wire, size); err != nil {
+	if o.body, err = encode(&wire); err != nil {
 		return Answer[Secret]{}, err
 	}
 	return call(ctx, c, o, theSecret(p.StoreID, func(s Secret) bool { return s.ID == p.SecretID }))
@@ -78,7 +76,7 @@ func (c *Client) DuplicateSecret(ctx context.Context, p DuplicateSecretParams) (
 	if err != nil {
 		return Answer[Secret]{}, err
 	}
-	body, err := encode(duplicateBody{Name: p.Name, Scopes: listed(p.Scopes), Comment: p.Comment}, frame)
+	body, err := encode(&duplicateBody{Name: p.Name, Scopes: p.Scopes, Comment: p.Comment})
 	if err != nil {
 		return Answer[Secret]{}, err
 	}
@@ -94,14 +92,14 @@ func (c *Client) DuplicateSecret(ctx context.Context, p DuplicateSecretParams) (
 
 // updateBody is the body of UpdateSecret. A Comment that points to nil is encoded as null.
 type updateBody struct {
-	Value   *string  `json:"value,omitempty"`
+	Value   *string  `json:"value,omitzero"`
 	Scopes  []string `json:"scopes,omitzero"`
-	Comment **string `json:"comment,omitempty"`
+	Comment **string `json:"comment,omitzero"`
 }
 
 // duplicateBody is the body of DuplicateSecret.
 type duplicateBody struct {
 	Name    string   `json:"name"`
 	Scopes  []string `json:"scopes"`
-	Comment *string  `json:"comment,omitempty"`
+	Comment *string  `json:"comment,omitzero"`
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,8 @@ type exchange struct {
 	operation
 	scrub scrubber
 	trace progress
+	// url is the URL of the request.
+	url url.URL
 	// departure is used for a change only.
 	departure departure
 	// nothingLeft reports that the attempt failed before a byte was sent.

@@ -12,21 +12,12 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// mayLeave returns a fault if a change must not be sent any more.
-func (c *Client) mayLeave(ctx context.Context) *fault.Error {
-	if c.leave == nil {
-		return nil
-	}
-	if err := c.leave(ctx); err != nil {
-		return fault.From(err)
-	}
-	return nil
-}
-
 // departure is the send state of a change. The transport writes in another goroutine.
 type departure struct {
-	// check returns the reason why the change must not be sent any more, or nil.
-	check func() *fault.Error
+	// check returns the reason why the change of ctx must not be sent any more, or nil. A nil check
+	// permits every change.
+	check func(ctx context.Context) error
+	ctx   context.Context //nolint:containedctx // a departure belongs to one request
 	// left reports that a write was permitted, so that bytes may have been sent.
 	left atomic.Bool
 	// barred is the reason why a write was not permitted.
@@ -43,9 +34,12 @@ func (d *departure) stopped() *fault.Error {
 
 // leave permits the next write, or returns the reason why there is none.
 func (d *departure) leave() error {
-	if f := d.check(); f != nil {
-		d.barred.Store(f)
-		return f
+	if d.check != nil {
+		if err := d.check(d.ctx); err != nil {
+			f := fault.From(err)
+			d.barred.Store(f)
+			return f
+		}
 	}
 	d.left.Store(true)
 	return nil
@@ -111,7 +105,7 @@ func (c *Client) hooks(ctx context.Context, x *exchange) *httptrace.ClientTrace 
 	var change *departure
 	if x.changes() {
 		change = &x.departure
-		change.check = func() *fault.Error { return c.mayLeave(ctx) }
+		change.check, change.ctx = c.leave, ctx
 	}
 	x.trace.hooks = httptrace.ClientTrace{
 		GetConn: func(string) { x.trace.wanted.Store(true) },

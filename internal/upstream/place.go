@@ -2,7 +2,7 @@ package upstream
 
 import "platform.internal/storekeeper/internal/fault"
 
-// listPlace is an account and a path under its base URL. Every identifier in the path is validated,
+// listPlace is an account and a path in its API. Every identifier in the path is validated,
 // so that callers cannot change the route.
 type listPlace struct {
 	account *accountState

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,16 +83,22 @@ func mediaOf(contentType string, s *scrubber) string {
 }
 
 func readBody(response *http.Response) ([]byte, error) {
-	var body bytes.Buffer
-	if n := response.ContentLength; n > 0 {
-		// Content-Length is not trusted, so it decides about little memory only.
-		body.Grow(int(min(n, 64<<10)) + bytes.MinRead)
+	// Content-Length is not trusted, so it decides about little memory only.
+	body := make([]byte, 0, max(0, min(response.ContentLength, 64<<10))+bytes.MinRead)
+	for {
+		n, err := response.Body.Read(body[len(body):min(cap(body), maxAnswer+1)])
+		body = body[:len(body)+n]
+		switch {
+		case len(body) > maxAnswer:
+			return nil, errTooLong
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return body, err
+		case len(body) == cap(body):
+			body = slices.Grow(body, bytes.MinRead)
+		}
 	}
-	n, err := body.ReadFrom(io.LimitReader(response.Body, maxAnswer+1))
-	if n > maxAnswer {
-		return nil, errTooLong
-	}
-	return body.Bytes(), err
 }
 
 // checked returns the text of a header if it has the given form and contains no secret.

@@ -3,12 +3,13 @@ package upstream
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json"
 
 	"platform.internal/storekeeper/internal/fault"
 )
@@ -23,9 +24,10 @@ const (
 // caller. http.NewRequest would check and copy again what is known to be valid.
 func (x *exchange) request(ctx context.Context) *http.Request {
 	base := x.place.account.base
+	x.url = url.URL{Scheme: base.Scheme, Host: base.Host, Path: x.place.path, RawQuery: x.query}
 	request := (&http.Request{
 		Method:     x.method,
-		URL:        &url.URL{Scheme: base.Scheme, Host: base.Host, Path: base.Path + x.place.path, RawQuery: x.query},
+		URL:        &x.url,
 		Host:       base.Host,
 		Proto:      "HTTP/1.1",
 		ProtoMajor: 1,
@@ -55,17 +57,14 @@ func newRequestBody(body []byte) *requestBody {
 // Close does nothing.
 func (*requestBody) Close() error { return nil }
 
-// encode makes the JSON of a request body of about size bytes. It does not escape HTML characters,
-// because each escape makes a value longer.
-func encode(body any, size int) ([]byte, error) {
-	var buffer bytes.Buffer
-	buffer.Grow(size)
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(body); err != nil {
+// encode makes the JSON of a request body. It escapes no more than JSON requires, because each escape
+// makes a value longer. A nil list is encoded as []. body is a pointer, because a struct would be copied.
+func encode(body any) ([]byte, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
 		return nil, fault.New(fault.Internal, fault.ReasonInternal, "Storekeeper failed to write its request to Cloudflare.")
 	}
-	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
+	return text, nil
 }
 
 // query collects the query parameters that are set.

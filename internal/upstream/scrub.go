@@ -156,7 +156,7 @@ func escapes(r rune) bool {
 
 // inJSON returns a value as encoded in a JSON string: as sent, and with HTML escapes.
 func inJSON(value string) (plain, escaped string) {
-	quoted, err := encode(value, len(value)+2)
+	quoted, err := encode(&value)
 	if err != nil {
 		return value, value
 	}

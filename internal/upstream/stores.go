@@ -72,7 +72,7 @@ func (c *Client) CreateStore(ctx context.Context, p CreateStoreParams) (Answer[S
 	if err != nil {
 		return Answer[Store]{}, err
 	}
-	body, err := encode(storeBody{Name: p.Name}, len(p.Name)+frame)
+	body, err := encode(&storeBody{Name: p.Name})
 	if err != nil {
 		return Answer[Store]{}, err
 	}

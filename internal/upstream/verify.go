@@ -70,7 +70,7 @@ func verifyOperation(at listPlace) operation {
 
 // userVerify returns the endpoint that verifies user tokens.
 func userVerify(root listPlace) listPlace {
-	return listPlace{account: root.account, path: "/user/tokens/verify"}
+	return listPlace{account: root.account, path: root.account.base.Path + "/user/tokens/verify"}
 }
 
 // accountVerify returns the endpoint that verifies account tokens.
