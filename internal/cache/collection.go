@@ -120,7 +120,7 @@ func (s *collection[T]) merge(item T, since, learned uint64) {
 		}
 		f.learned, f.listed, f.rank = max(learned, old.learned), old.listed, old.rank
 	}
-	f.item = s.kind.clone(item)
+	f.item = s.kind.keep(item)
 	delete(s.gone, id)
 	s.keep(id, f)
 	s.names[s.kind.name(item)] = id

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
@@ -19,6 +20,8 @@ type collectionKind[T any] struct {
 	status func(T) string
 	// clone makes a copy that the caller may change.
 	clone func(T) T
+	// keep makes a copy for the cache.
+	keep func(T) T
 	// put writes objects into an event.
 	put func(*logEvent, []T)
 }
@@ -34,6 +37,7 @@ func storeKind() collectionKind[upstream.Store] {
 		},
 		status: func(upstream.Store) string { return "" },
 		clone:  func(s upstream.Store) upstream.Store { return s },
+		keep:   func(s upstream.Store) upstream.Store { return s },
 		put:    func(e *logEvent, stores []upstream.Store) { e.Stores = stores },
 	}
 }
@@ -47,7 +51,12 @@ func secretKind() collectionKind[upstream.Secret] {
 		same:     sameSecret,
 		status:   func(s upstream.Secret) string { return s.Status },
 		clone:    cloneSecret,
-		put:      func(e *logEvent, secrets []upstream.Secret) { e.Secrets = secrets },
+		keep: func(s upstream.Secret) upstream.Secret {
+			s = cloneSecret(s)
+			s.Form = &atomic.Value{}
+			return s
+		},
+		put: func(e *logEvent, secrets []upstream.Secret) { e.Secrets = secrets },
 	}
 }
 
@@ -59,7 +68,7 @@ func sameSecret(x, y upstream.Secret) bool {
 }
 
 func cloneSecret(s upstream.Secret) upstream.Secret {
-	s.Scopes = slices.Clone(s.Scopes)
+	s.Scopes, s.Form = slices.Clone(s.Scopes), nil
 	if s.Comment != nil {
 		text := *s.Comment
 		s.Comment = &text

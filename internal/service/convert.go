@@ -62,12 +62,31 @@ func (d *datedSecret) of(s *upstream.Secret) *secretsstorev1.Secret {
 	return m
 }
 
-func secret(s upstream.Secret) *secretsstorev1.Secret { return new(datedSecret).of(&s) }
+// secret returns the message of a secret. All answers share the message of a secret in the cache.
+func secret(s upstream.Secret) *secretsstorev1.Secret {
+	if s.Form == nil {
+		return new(datedSecret).of(&s)
+	}
+	m, made := s.Form.Load().(*secretsstorev1.Secret)
+	if !made {
+		m = new(datedSecret).of(&s)
+		s.Form.Store(m)
+	}
+	return m
+}
 
 func secrets(list []upstream.Secret) []*secretsstorev1.Secret {
-	made, out := make([]datedSecret, len(list)), make([]*secretsstorev1.Secret, len(list))
+	out := make([]*secretsstorev1.Secret, len(list))
+	var made []datedSecret
 	for i := range list {
-		out[i] = made[i].of(&list[i])
+		if list[i].Form != nil {
+			out[i] = secret(list[i])
+			continue
+		}
+		if len(made) == 0 {
+			made = make([]datedSecret, len(list)-i)
+		}
+		out[i], made = made[0].of(&list[i]), made[1:]
 	}
 	return out
 }

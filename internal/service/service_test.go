@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,6 +81,26 @@ func TestASecretIsConvertedWhole(t *testing.T) {
 	}
 	if got.GetSecrets()[1].Comment != nil {
 		t.Error("no comment became one")
+	}
+}
+
+func TestAnswersShareTheMessageOfASecretInTheCache(t *testing.T) {
+	c := &cloudflare{secrets: []upstream.Secret{{ID: "a", Form: &atomic.Value{}}, {ID: "b"}, {ID: "c", Form: &atomic.Value{}}, {ID: "d"}}}
+	list := func() []*secretsstorev1.Secret {
+		got, err := serving(c).ListSecrets(t.Context(), &secretsstorev1.ListSecretsRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.GetSecrets()
+	}
+	first, second := list(), list()
+	for i, s := range c.secrets {
+		if first[i].GetId() != s.ID || second[i].GetId() != s.ID || (first[i] == second[i]) != (s.Form != nil) {
+			t.Errorf("%s: %v, then %v", s.ID, first[i], second[i])
+		}
+	}
+	if one, err := serving(c).GetSecret(t.Context(), &secretsstorev1.GetSecretRequest{}); err != nil || one.GetSecret() != first[0] {
+		t.Errorf("got %v, %v", one, err)
 	}
 }
 

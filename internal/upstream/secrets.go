@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,9 @@ type Secret struct {
 	Modified time.Time `json:"modified"`
 	// Status is Cloudflare's state of the secret, such as "active".
 	Status string `json:"status"`
+	// Form, if not nil, holds what a reader derives from the secret, for all readers: the cache gives one to
+	// each state of a secret. A copy that is changed must not keep it.
+	Form *atomic.Value `json:"-"`
 }
 
 // SecretParams identify a secret.
