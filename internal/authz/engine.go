@@ -43,9 +43,7 @@ func NewEngine(rules []Rule) (*Engine, error) {
 // Decision.NeedsName is true.
 func (e *Engine) Decide(q Question) Decision {
 	asked := &activation{Question: q}
-	// The array keeps the list of candidates on the stack.
-	var room [8][]*compiledRule
-	c := candidates{question: &asked.Question, action: actionOf(q.Action), lists: room[:0]}
+	c := candidates{question: &asked.Question, action: actionOf(q.Action), lists: asked.candidates[:0]}
 	e.index.find(&c)
 	for r := c.next(); r != nil; r = c.next() {
 		if r.allows(asked) {

@@ -71,7 +71,8 @@ func (k *Coordinator) begin(ctx context.Context, patience time.Time, f *flight) 
 // lock waits for the in-process locks of the objects of f, until patience ends.
 func (k *Coordinator) lock(ctx context.Context, patience time.Time, f *flight) (*claim, error) {
 	asked := time.Now()
-	own := k.locks.enter(f.call.Objects, f.call.Urgent)
+	own := &f.claim
+	k.locks.enter(own, f.call.Objects, f.call.Urgent)
 	if own.ready == nil {
 		k.waited(f.ctx, asked)
 		return own, nil

@@ -54,7 +54,7 @@ func (k *Coordinator) tryEnd(ctx context.Context, e *openEntry, o changeOutcome,
 		all = append(all, key)
 	}
 	return k.config.Store.Commit(ctx, all, func(now map[string]store.Record) (store.Changes, error) {
-		if err := k.own(now, keys.open, e.raw); err != nil {
+		if err := k.own(now, keys.open, e.written.Value); err != nil {
 			return store.Changes{}, err
 		}
 		mine, err := e.names(now[keys.call].Value)
@@ -108,7 +108,7 @@ func (nothing) Apply(map[string]store.Record, map[string]*store.Record) error { 
 // names reports whether call, the record of a call, belongs to e. It decodes call only if call differs from
 // the record that this process wrote.
 func (e *openEntry) names(call []byte) (bool, error) {
-	if len(call) == 0 || e.rawCall != nil && bytes.Equal(call, e.rawCall) {
+	if len(call) == 0 || bytes.Equal(call, e.writtenCall.Value) {
 		return len(call) > 0, nil
 	}
 	c, err := decodeCall(call)

@@ -48,17 +48,17 @@ type openEntry struct {
 
 	// reservation is the Reservation of the call. It is nil if there is none or if e was read from the store.
 	reservation Reservation
-	// raw and rawCall are the encoded records of the intent and the call as this process last wrote them, nil
-	// before.
-	raw, rawCall []byte
+	// written and writtenCall are the records of the intent and of the call as this process last wrote them,
+	// without a value before.
+	written, writtenCall store.Record
 	// named caches the result of keys.
 	named entryKeys
 }
 
 // record encodes e.
 func (e *openEntry) record() *store.Record {
-	e.raw = e.encode()
-	return &store.Record{Value: e.raw}
+	e.written.Value = e.encode()
+	return &e.written
 }
 
 // changeOutcome is how a change ended.

@@ -25,7 +25,9 @@ type flight struct {
 	// wanted ends when no caller waits, or at the deadline of the first caller.
 	wanted *deadline.Context
 
-	done chan struct{}
+	// claim holds the locks of the objects in this process.
+	claim claim
+	done  chan struct{}
 	// result is set before done is closed. waiting, landed and intent are
 	// guarded by Coordinator.mu.
 	result  callResult

@@ -15,7 +15,7 @@ import (
 func (k *Coordinator) keep(ctx context.Context, f *flight, op *operation) error {
 	e := &op.entry
 	open := e.record()
-	e.rawCall = (&callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}).encode()
+	e.writtenCall.Value = (&callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}).encode()
 	keys, reservation := e.keys(), e.reservation
 	var counts []string
 	if reservation != nil {
@@ -37,7 +37,7 @@ func (k *Coordinator) keep(ctx context.Context, f *flight, op *operation) error 
 			return store.Changes{}, errBusy
 		}
 		changes := map[string]*store.Record{
-			keys.call: {Value: e.rawCall},
+			keys.call: &e.writtenCall,
 			keys.open: open,
 		}
 		for _, key := range keys.objects {
@@ -68,7 +68,7 @@ func (k *Coordinator) confirm(ctx context.Context, f *flight, op *operation) err
 	}
 	now.Objects, now.Within = before.Objects, before.Within
 	op.entry.Intent = now
-	former := op.entry.raw
+	former := op.entry.written.Value
 	open := op.entry.record()
 	openKey := op.entry.keys().open
 	return k.change(f.ctx, []string{openKey}, func(kept map[string]store.Record) (map[string]*store.Record, error) {

@@ -60,10 +60,10 @@ func (l *locks) markUrgent(c *claim) {
 	}
 }
 
-// enter queues a claim on objects, each named once. While an urgent claim waits, the claims that block it are
+// enter queues the claim c on objects, each named once. While an urgent claim waits, the claims that block it are
 // urgent: their urged is closed.
-func (l *locks) enter(objects []string, urgent bool) *claim {
-	c := &claim{locks: l, objects: objects, urged: make(chan struct{})}
+func (l *locks) enter(c *claim, objects []string, urgent bool) {
+	*c = claim{locks: l, objects: objects, urged: make(chan struct{})}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, o := range c.objects {
@@ -78,7 +78,6 @@ func (l *locks) enter(objects []string, urgent bool) *claim {
 	if urgent {
 		l.markUrgent(c)
 	}
-	return c
 }
 
 // free releases the objects. It may be called several times.

@@ -6,7 +6,6 @@ package inflight
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
@@ -108,8 +107,11 @@ func (b *Body) shrink(n int64) {
 	b.held -= n
 }
 
-// Release drops a reference. The last Release frees the bytes of the body.
+// Release drops a reference. The last Release frees the bytes of the body. A nil body holds none.
 func (b *Body) Release() {
+	if b == nil {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.refs--; b.refs == 0 {
@@ -148,23 +150,17 @@ func Cancel(ctx context.Context) {
 	}
 }
 
-// Retain adds a reference to the body of a call, so that its bytes stay
-// reserved until the returned function is called, also after the call has
-// ended.
-func Retain(ctx context.Context) (release func()) {
+// Retain adds a reference to the body of a call, so that its bytes stay reserved until the returned body is
+// released once, also after the call has ended. It returns nil if the call has no body.
+func Retain(ctx context.Context) *Body {
 	b := From(ctx)
 	if b == nil {
-		return func() {}
+		return nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refs++
-	var released atomic.Bool
-	return func() {
-		if !released.Swap(true) {
-			b.Release()
-		}
-	}
+	return b
 }
 
 func noRoom() error {

@@ -92,15 +92,14 @@ func TestAChangeKeepsTheBytesOfItsCall(t *testing.T) {
 	b := inflight.New(limits())
 	call := b.Open("a")
 	must(t, call.Grow(t.Context(), 3100))
-	release := inflight.Retain(inflight.With(t.Context(), call))
+	kept := inflight.Retain(inflight.With(t.Context(), call))
 	call.Release()
 	if err := b.Open("a").Grow(t.Context(), 200); !full(err) {
 		t.Errorf("the bytes are free while the change runs: %v", err)
 	}
-	release()
-	release()
+	kept.Release()
 	must(t, b.Open("a").Grow(t.Context(), 200))
-	inflight.Retain(t.Context())()
+	inflight.Retain(t.Context()).Release()
 }
 
 func TestCallersAtOnceStayWithinTheLimits(t *testing.T) {

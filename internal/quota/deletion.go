@@ -78,10 +78,10 @@ func (r *Release) endDeletion(t tally) error {
 	return nil
 }
 
-// goneBefore reports whether the store of a create was deleted before the create ended, and the created secrets
+// goneBefore reports whether the store of created secrets was deleted before the create ended, and the secrets
 // with it. If the store is being deleted, goneBefore counts the create for endDeletion.
 func (r *Release) goneBefore(t tally) (gone bool, err error) {
-	key := deletionKey(r.Account, r.home())
+	key := deletionKey(r.Account, r.StoreID)
 	d, known, err := readDeletion(t.now[key])
 	if err != nil || !known || d.Done || len(r.ended.Made) == 0 {
 		return d.Done, err

@@ -74,7 +74,9 @@ func (r *Release) Keys() []string {
 	if r.Places > 0 {
 		keys = r.taken.keys(len(r.ended.Made) + 1)
 		if r.Tenant != nil {
-			keys = append(keys, deletionKey(r.Account, r.home()))
+			if r.Kind == secrets {
+				keys = append(keys, deletionKey(r.Account, r.StoreID))
+			}
 			for _, id := range r.ended.Made {
 				keys = append(keys, ownerKey(r.Account, r.home(), id))
 			}
@@ -139,8 +141,10 @@ func (r *Release) keep(t tally) error {
 		return err
 	}
 	*h.held(r.Kind) = max(0, *h.held(r.Kind)-r.Places)
-	if gone, err := r.goneBefore(t); gone || err != nil {
-		return err
+	if r.Kind == secrets {
+		if gone, err := r.goneBefore(t); gone || err != nil {
+			return err
+		}
 	}
 	for _, id := range r.ended.Made {
 		object := ownerKey(r.Account, r.home(), id)

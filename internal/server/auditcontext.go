@@ -45,8 +45,9 @@ type auditContext struct {
 	// of a read. Both are for the headers of the answer.
 	replayed bool
 	answer   *scope.FreshnessRecorder
-	// rules are the ids of the rules that allow the parts of the call.
-	rules []string
+	// rules are the ids of the rules that allow the parts of the call. firstRule is memory for one.
+	rules     []string
+	firstRule [1]string
 	// forced reports that the call affects more objects than the request names, as a forced
 	// deletion of a store does.
 	forced bool
@@ -55,10 +56,9 @@ type auditContext struct {
 	target  contract.Target
 	// call identifies a change, so that a repeat is recognised. Nil for other calls.
 	call *idempotency.Call
-	// recall loads the names of the objects of a repeated change from the record of the first call,
-	// and reports whether there is a record. Nil for an inner call and for a call that cannot be a
-	// repeat.
-	recall func(ctx context.Context) (known bool, err error)
+	// repeatable loads the names of the objects of a repeated change from the record of the first
+	// call. Nil for an inner call and for a call that cannot be a repeat.
+	repeatable *repeatable
 	// bytesCounted reports that the bytes that the change writes were charged to the tenant.
 	bytesCounted bool
 	// inner is the inner call of this auditContext. Nil for the call of a caller.
@@ -158,6 +158,9 @@ func (t *auditContext) addAllowed(d authz.Decision) {
 	t.policy = d.Policy
 	if slices.Contains(t.rules, d.Rule) {
 		return
+	}
+	if t.rules == nil {
+		t.rules = t.firstRule[:0]
 	}
 	t.rules = append(t.rules, d.Rule)
 	t.decision = audit.Decision{Allowed: true, Rule: strings.Join(t.rules, ", ")}

@@ -20,8 +20,7 @@ func canonical(request proto.Message, account string, names map[string]string) p
 	out := proto.Clone(request)
 	setText(out, "request_id", "")
 	if account != "" {
-		setText(out, "account_id", account)
-		setText(out, "account", account)
+		setAccount(out, account)
 	}
 	switch r := out.(type) {
 	case *secretsstorev1.CreateSecretsRequest:
@@ -81,6 +80,19 @@ func nameDiffers(request proto.Message, names map[string]string) bool {
 // distinct returns the strings sorted and without duplicates. It does not change its argument.
 func distinct(texts []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(texts)))
+}
+
+// setAccount sets the account of a request. Most changes create something, and need no reflection.
+func setAccount(m proto.Message, account string) {
+	switch r := m.(type) {
+	case *secretsstorev1.CreateStoreRequest:
+		r.AccountId = account
+	case *secretsstorev1.CreateSecretsRequest:
+		r.AccountId = account
+	default:
+		setText(m, "account_id", account)
+		setText(m, "account", account)
+	}
 }
 
 // setText sets a string field of a message, if the message has that field.

@@ -121,10 +121,10 @@ func (j *authorization) decideObject(o *callObject) authz.Decision {
 // since this call began.
 func (j *authorization) learnOrRecall(ctx context.Context, objects []callObject) error {
 	err := j.learn(ctx, objects)
-	if ignoreNotFound(err) != nil || err == nil || j.audit.recall == nil {
+	if ignoreNotFound(err) != nil || err == nil || j.audit.repeatable == nil {
 		return err
 	}
-	known, failed := j.audit.recall(ctx)
+	known, failed := j.audit.repeatable.recallNames(ctx)
 	switch {
 	case failed != nil:
 		return failed

@@ -52,40 +52,45 @@ func rememberNames(c Chain) grpc.UnaryServerInterceptor {
 		if n.key == "" && !n.retry {
 			return c.firstTry(ctx, info.FullMethod, request, next)
 		}
-		call, err := c.callOf(ctx, info.FullMethod, n, request, nil)
-		if err != nil {
+		r := &repeatable{chain: &c, method: info.FullMethod, key: n, request: request}
+		if r.call, err = c.callOf(ctx, info.FullMethod, n, request, nil); err != nil {
 			// The request holds text that is not UTF-8. The rights, and validate, refuse it.
 			return next(ctx, req)
 		}
 		t := auditFrom(ctx)
-		t.call = &call
-		t.recall = func(ctx context.Context) (known bool, err error) {
-			return c.recallNames(ctx, info.FullMethod, n, request, &call)
-		}
-		if _, err := t.recall(ctx); err != nil {
+		t.call, t.repeatable = &r.call, r
+		if _, err := r.recallNames(ctx); err != nil {
 			return nil, err
 		}
 		return next(ctx, req)
 	}
 }
 
+// repeatable is a call that may repeat an earlier call.
+type repeatable struct {
+	chain   *Chain
+	method  string
+	key     changeKey
+	request proto.Message
+	call    idempotency.Call
+}
+
 // recallNames loads the names of the objects of a change from the record of an equal call, and
 // describes the call by these names. known is false if there is no record.
-func (c Chain) recallNames(
-	ctx context.Context, method string, n changeKey, request proto.Message, call *idempotency.Call,
-) (known bool, err error) {
-	about := auditFrom(ctx).targetOf(c.Rights.Methods[method], request)
+func (r *repeatable) recallNames(ctx context.Context) (known bool, err error) {
+	c := r.chain
+	about := auditFrom(ctx).targetOf(c.Rights.Methods[r.method], r.request)
 	account, served := c.Rights.Names.Account(about.Account)
 	if !served {
 		return false, nil
 	}
-	before, known := c.Idempotency.Coordinator.Peek(ctx, call)
+	before, known := c.Idempotency.Coordinator.Peek(ctx, &r.call)
 	if !known {
 		return false, nil
 	}
 	c.Rights.Names.Remember(account, about.StoreID, before.Names)
-	if nameDiffers(request, before.Names) {
-		*call, err = c.callOf(ctx, method, n, request, before.Names)
+	if nameDiffers(r.request, before.Names) {
+		r.call, err = c.callOf(ctx, r.method, r.key, r.request, before.Names)
 	}
 	return true, err
 }
@@ -104,7 +109,17 @@ type sharedChange struct {
 	before change.Baseline
 	// begun reports that the change is being made.
 	begun atomic.Bool
-	made  ownAnswer
+	// body is the body of the call, until released.
+	body     *inflight.Body
+	released atomic.Bool
+	made     ownAnswer
+}
+
+// release frees the bytes of the request. It may be called several times.
+func (s *sharedChange) release() {
+	if !s.released.Swap(true) {
+		s.body.Release()
+	}
 }
 
 // idempotent makes a change happen once: a repeat gets the answer of the first call, or waits for
@@ -126,16 +141,16 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 			auditFrom(ctx).bytesCounted = true
 			return nil, c.Idempotency.Coordinator.Check(ctx, call)
 		}
-		release := inflight.Retain(ctx)
+		s.body = inflight.Retain(ctx)
 		defer func() {
 			if !s.begun.Load() {
-				release()
+				s.release()
 			}
 		}()
 		answer, err := c.Idempotency.Coordinator.Do(ctx, call, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			// The request stays in memory until the change is done.
 			s.begun.Store(true)
-			defer release()
+			defer s.release()
 			out, err := next(change.With(ctx, attemptOf(ctx, op, s.before)), req)
 			if err != nil {
 				return nil, inner.failed(err)
