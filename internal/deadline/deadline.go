@@ -24,7 +24,14 @@ type Context struct {
 // New returns a context that ends at a deadline, or has none if it is zero. The cause of its end is then cause,
 // and context.DeadlineExceeded if cause is nil. The caller must call End.
 func New(parent context.Context, deadline time.Time, cause error) *Context {
-	return &Context{Context: parent, deadline: deadline, cause: cause}
+	c := &Context{}
+	c.Begin(parent, deadline, cause)
+	return c
+}
+
+// Begin is New for a Context that is a field of another struct.
+func (c *Context) Begin(parent context.Context, deadline time.Time, cause error) {
+	c.Context, c.deadline, c.cause = parent, deadline, cause
 }
 
 // End ends the context.

@@ -68,7 +68,10 @@ func (b *Budgets) Weight(tenant string) float64 { return b.weight(tenant) }
 
 // headerValue formats a value of the headers Ratelimit and Ratelimit-Policy.
 func headerValue(name string, n int, other string, m int) string {
-	return `"default";` + name + "=" + strconv.Itoa(n) + ";" + other + "=" + strconv.Itoa(m)
+	text := make([]byte, 0, 64)
+	text = append(append(append(text, `"default";`...), name...), '=')
+	text = append(append(append(strconv.AppendInt(text, int64(n), 10), ';'), other...), '=')
+	return string(strconv.AppendInt(text, int64(m), 10))
 }
 
 // wholeSeconds rounds up, so that no client retries too early.

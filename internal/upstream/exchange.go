@@ -39,8 +39,11 @@ type exchange struct {
 	operation
 	scrub scrubber
 	trace progress
-	// url is the URL of the request.
-	url url.URL
+	// limit is the context of the request.
+	limit deadline.Context
+	// url and sent are the URL and the body of the request.
+	url  url.URL
+	sent requestBody
 	// departure is used for a change only.
 	departure departure
 	// nothingLeft reports that the attempt failed before a byte was sent.
@@ -128,9 +131,9 @@ func (o operation) panicked(p any) *fault.Error {
 func attempt[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answer[T], attemptEnd, Attempt) {
 	x := &exchange{operation: o}
 	x.scrub = scrubber{credential: o.cred.reveal(), account: o.place.account.secret, values: o.values}
-	bounded := deadline.New(httptrace.WithClientTrace(ctx, c.hooks(ctx, x)), time.Now().Add(c.timeout), nil)
-	defer bounded.End()
-	ctx = bounded
+	x.limit.Begin(httptrace.WithClientTrace(ctx, c.hooks(ctx, x)), time.Now().Add(c.timeout), nil)
+	defer x.limit.End()
+	ctx = &x.limit
 	start := c.clock()
 	r, err := c.send(ctx, x)
 	r.now = c.clock()

@@ -107,13 +107,17 @@ func (c *Client) hooks(ctx context.Context, x *exchange) *httptrace.ClientTrace 
 		change = &x.departure
 		change.check, change.ctx = c.leave, ctx
 	}
-	x.trace.hooks = httptrace.ClientTrace{
+	hooks := &x.trace.hooks
+	*hooks = httptrace.ClientTrace{
 		GetConn: func(string) { x.trace.wanted.Store(true) },
 		GotConn: func(i httptrace.GotConnInfo) {
 			guard(i.Conn, change)
 			x.trace.connected.Store(true)
 		},
-		GotFirstResponseByte: func() { x.trace.answered.Store(true) },
 	}
-	return &x.trace.hooks
+	if change == nil {
+		// Only a read can be worth another attempt.
+		hooks.GotFirstResponseByte = func() { x.trace.answered.Store(true) }
+	}
+	return hooks
 }

@@ -37,22 +37,21 @@ func (x *exchange) request(ctx context.Context) *http.Request {
 	if x.body != nil {
 		request.Header = x.cred.headers.withBody
 		request.ContentLength = int64(len(x.body))
-		request.Body = newRequestBody(x.body)
+		x.sent.Reset(x.body)
+		request.Body = &x.sent
 		// The transport can switch to another connection if a kept connection dies before a byte
 		// was written.
-		request.GetBody = func() (io.ReadCloser, error) { return newRequestBody(x.body), nil }
+		request.GetBody = func() (io.ReadCloser, error) {
+			again := &requestBody{}
+			again.Reset(x.body)
+			return again, nil
+		}
 	}
 	return request
 }
 
 // requestBody is the body of a request.
 type requestBody struct{ bytes.Reader }
-
-func newRequestBody(body []byte) *requestBody {
-	b := &requestBody{}
-	b.Reset(body)
-	return b
-}
 
 // Close does nothing.
 func (*requestBody) Close() error { return nil }
