@@ -24,19 +24,31 @@ func fold(text string) string {
 	if isFolded(text) {
 		return text
 	}
-	var b strings.Builder
-	b.Grow(len(text))
-	for _, r := range text {
+	// The room suffices for most responses.
+	var room [512]byte
+	return string(appendFolded(room[:0], text))
+}
+
+// appendFolded appends the folded form of a text. If the text is ASCII, dst may be the room before the text.
+func appendFolded[T string | []byte](dst []byte, text T) []byte {
+	for i := 0; i < len(text); {
+		c := text[i]
 		switch {
-		case '0' <= r && r <= '9', 'a' <= r && r <= 'z':
-			b.WriteRune(r)
-		case 'A' <= r && r <= 'Z':
-			b.WriteRune(r - 'A' + 'a')
-		case r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)):
-			b.WriteRune(unicode.ToLower(r))
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'z':
+			dst = append(dst, c)
+		case 'A' <= c && c <= 'Z':
+			dst = append(dst, c-'A'+'a')
+		case c >= utf8.RuneSelf:
+			r, size := utf8.DecodeRuneInString(string(text[i:min(i+utf8.UTFMax, len(text))]))
+			if unicode.IsLetter(r) || unicode.IsDigit(r) {
+				dst = utf8.AppendRune(dst, unicode.ToLower(r))
+			}
+			i += size
+			continue
 		}
+		i++
 	}
-	return b.String()
+	return dst
 }
 
 // isFolded reports whether a text equals its folded form, as identifiers do.
@@ -47,47 +59,38 @@ func isFolded(text string) bool {
 // disguises returns the folded forms in which a text may contain a secret: plain, in hexadecimal
 // digits, and in base64 after 0, 1 or 2 other bytes. URL-safe base64 has the same folded form.
 func disguises(secret string) []string {
-	forms := make([]string, 0, 5)
-	forms = append(forms, fold(secret))
+	// All forms are parts of one text. ends are their ends.
+	text := appendFolded(make([]byte, 0, 8*len(secret)), secret)
+	ends := [5]int{len(text)}
+	n := 1
 	if len(secret) >= minFolded {
-		forms = append(forms, hex.EncodeToString([]byte(secret)))
+		plain := append(make([]byte, 2, 2+len(secret)), secret...)
+		text = hex.AppendEncode(text, plain[2:])
+		ends[n], n = len(text), n+1
 		for before := range 3 {
-			forms = append(forms, fold(inBase64(secret, before)))
+			text = appendInBase64(text, plain[2-before:], before)
+			ends[n], n = len(text), n+1
 		}
 	}
-	long := forms[:0]
-	for _, form := range forms {
-		if len(form) >= minFolded {
-			long = append(long, form)
+	whole, begin := string(text), 0
+	forms := make([]string, 0, n)
+	for _, end := range ends[:n] {
+		if end-begin >= minFolded {
+			forms = append(forms, whole[begin:end])
 		}
-	}
-	return long
-}
-
-// inBase64 returns the base64 characters that depend on the secret alone when other bytes precede
-// and follow.
-func inBase64(secret string, before int) string {
-	plain := append(make([]byte, before, before+len(secret)), secret...)
-	encoded := base64.RawStdEncoding.EncodeToString(plain)
-	// A character encodes 6 bits, so characters at both ends also encode other bytes.
-	from := (before*8 + 5) / 6
-	to := (before + len(secret)) * 8 / 6
-	return encoded[from:to]
-}
-
-// unfolded returns the folded forms of a text: plain, and with the escapes of URLs, JSON and HTML
-// decoded.
-func unfolded(text string) []string {
-	forms := []string{fold(text)}
-	for range maxUnescapes {
-		plain := unescape(text)
-		if plain == text {
-			break
-		}
-		text = plain
-		forms = append(forms, fold(text))
+		begin = end
 	}
 	return forms
+}
+
+// appendInBase64 appends the folded form of those base64 characters of a text that do not depend on its
+// bytes before the secret or on bytes after the text.
+func appendInBase64(dst, text []byte, before int) []byte {
+	begin := len(dst)
+	dst = base64.RawStdEncoding.AppendEncode(dst, text)
+	// A character encodes 6 bits, so characters at both ends also encode other bytes.
+	from, to := (before*8+5)/6, len(text)*8/6
+	return appendFolded(dst[:begin], dst[begin+from:begin+to])
 }
 
 // unescape decodes the escapes of URLs, JSON and HTML.

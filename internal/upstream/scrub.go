@@ -84,8 +84,23 @@ func quotes(text, value string) bool {
 // searched is a text in which secrets are searched.
 type searched struct {
 	text string
-	// forms are the folded forms of the text. They are empty before one is needed.
-	forms []string
+	// forms are the folded forms of the text: plain, and with the escapes of URLs, JSON and HTML decoded.
+	// known is their number, and 0 before one is needed.
+	forms [1 + maxUnescapes]string
+	known int
+}
+
+// unfold finds the folded forms of the text.
+func (t *searched) unfold() {
+	t.forms[0], t.known = fold(t.text), 1
+	for text := t.text; t.known < len(t.forms); t.known++ {
+		plain := unescape(text)
+		if plain == text {
+			return
+		}
+		text = plain
+		t.forms[t.known] = fold(text)
+	}
 }
 
 // holds reports whether a folded form of the text contains a disguise of a secret.
@@ -95,10 +110,10 @@ func (t *searched) holds(disguises []string) bool {
 			// The only form of a plain text is not longer than the text.
 			continue
 		}
-		if len(t.forms) == 0 {
-			t.forms = unfolded(t.text)
+		if t.known == 0 {
+			t.unfold()
 		}
-		if slices.ContainsFunc(t.forms, func(form string) bool { return strings.Contains(form, disguise) }) {
+		if slices.ContainsFunc(t.forms[:t.known], func(form string) bool { return strings.Contains(form, disguise) }) {
 			return true
 		}
 	}
