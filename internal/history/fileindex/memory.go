@@ -35,18 +35,29 @@ type openIntent struct {
 	keys []audit.Key
 }
 
-// memory is the segment under construction.
+// posting is an entry of the list of a key.
+type posting struct {
+	// row is the number of a row, with the bit late.
+	row uint32
+	// before is the index of the posting before it in the list of the key, 0 if there is none.
+	before uint32
+}
+
+// memory is the segment under construction. Postings have no pointers, so the garbage collector does not
+// scan them.
 type memory struct {
-	lines    int
-	rows     []row
-	postings map[audit.Key][]uint32
+	lines int
+	rows  []row
+	// postings are those of all keys; the first is unused. newest is the index of the newest posting of a key.
+	postings []posting
+	newest   map[audit.Key]uint32
 	// crossing are the rows with intents of earlier segments. crossed maps those intents to rows.
 	crossing []uint32
 	crossed  map[uint64]uint32
 }
 
 func newMemory() *memory {
-	return &memory{postings: map[audit.Key][]uint32{}, crossed: map[uint64]uint32{}}
+	return &memory{postings: make([]posting, 1), newest: map[audit.Key]uint32{}, crossed: map[uint64]uint32{}}
 }
 
 // openIntents are the intents without an outcome, by identifier and by sequence number.
@@ -88,7 +99,7 @@ func (o openIntents) list() []openIntent {
 func (m *memory) intent(id string, at audit.Location, keys []audit.Key, open openIntents) {
 	n := m.row(row{intent: at})
 	for _, k := range keys {
-		m.postings[k] = append(m.postings[k], n)
+		m.post(k, n)
 	}
 	open.add(&openIntent{id: id, at: at, row: int(n), keys: keys})
 }
@@ -109,9 +120,15 @@ func (m *memory) outcome(i *openIntent, at audit.Location, keys []audit.Key) {
 	}
 	for _, k := range keys {
 		if !slices.Contains(known, k) {
-			m.postings[k] = append(m.postings[k], n|late)
+			m.post(k, n|late)
 		}
 	}
+}
+
+// post adds a posting to the list of a key.
+func (m *memory) post(k audit.Key, row uint32) {
+	m.postings = append(m.postings, posting{row: row, before: m.newest[k]})
+	m.newest[k] = count(m.postings) - 1
 }
 
 func (m *memory) row(r row) uint32 {
@@ -121,10 +138,11 @@ func (m *memory) row(r row) uint32 {
 
 // appendRows appends the rows of a key with a position below before, newest first.
 func (m *memory) appendRows(rows []audit.Row, k audit.Key, before uint64, limit int) []audit.Row {
-	list := m.postings[k]
-	at := sort.Search(len(list), func(i int) bool { return m.rows[list[i]&^late].at(list[i]).Position >= before })
-	for at--; at >= 0 && len(rows) < limit; at-- {
-		rows = append(rows, m.rows[list[at]&^late].at(list[at]))
+	for at := m.newest[k]; at != 0 && len(rows) < limit; at = m.postings[at].before {
+		p := m.postings[at].row
+		if r := m.rows[p&^late].at(p); r.Position < before {
+			rows = append(rows, r)
+		}
 	}
 	return rows
 }

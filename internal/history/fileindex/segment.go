@@ -125,11 +125,9 @@ func removeUnfinished(folder string) {
 
 // encode encodes the content of memory as a segment.
 func (m *memory) encode(h head, open []openIntent) []byte {
-	keys := slices.Sorted(maps.Keys(m.postings))
+	keys := slices.Sorted(maps.Keys(m.newest))
 	h.rows, h.keys, h.crossing, h.open = count(m.rows), count(keys), count(m.crossing), count(open)
-	for _, list := range m.postings {
-		h.postings += count(list)
-	}
+	h.postings = count(m.postings) - 1
 	out := encodeHead(make([]byte, 0, headBytes+len(m.rows)*rowBytes+fanEntries*4+len(keys)*keyBytes+int(h.postings)*4+1024), &h)
 	for _, r := range m.rows {
 		out = appendLocation(appendLocation(out, r.intent), r.outcome)
@@ -141,16 +139,18 @@ func (m *memory) encode(h head, open []openIntent) []byte {
 		}
 		out = binary.LittleEndian.AppendUint32(out, uint32(at))
 	}
-	begin := uint32(0)
+	postings := make([]uint32, 0, h.postings)
 	for _, k := range keys {
+		begin := len(postings)
 		out = binary.LittleEndian.AppendUint64(out, uint64(k))
-		out = binary.LittleEndian.AppendUint32(out, begin)
-		begin += count(m.postings[k])
-	}
-	for _, k := range keys {
-		for _, p := range m.postings[k] {
-			out = binary.LittleEndian.AppendUint32(out, p)
+		out = binary.LittleEndian.AppendUint32(out, uint32(begin)) //nolint:gosec // A segment is small.
+		for at := m.newest[k]; at != 0; at = m.postings[at].before {
+			postings = append(postings, m.postings[at].row)
 		}
+		slices.Reverse(postings[begin:])
+	}
+	for _, p := range postings {
+		out = binary.LittleEndian.AppendUint32(out, p)
 	}
 	crossing := slices.Clone(m.crossing)
 	slices.SortFunc(crossing, func(a, b uint32) int { return cmp.Compare(m.rows[a].intent.Seq, m.rows[b].intent.Seq) })
