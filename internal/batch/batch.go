@@ -159,10 +159,10 @@ func (c *Batcher) sendOnce(ctx context.Context, mine *item) (itemResult, error) 
 	if len(members) == 1 {
 		defer permit.Done(budget.Result{})
 		defer c.markInFlight(mine)()
-		own := *mine.a
-		own.Permit = permit
+		// Nobody else uses the attempt while it is sent alone.
+		mine.a.Permit = permit
 		c.observe(1)
-		r, err := mine.next(ctx, &own)
+		r, err := mine.next(ctx, mine.a)
 		if mine.batches > 0 && ofItem(err) {
 			// This item is the cause of the earlier refusals.
 			c.hazards.blame(mine.ownerKey(), c.clock())

@@ -20,10 +20,13 @@ const (
 type hazards struct {
 	mu sync.Mutex
 	// seen counts refusals by name and by owner.
-	seen map[string]refusals
+	seen map[hazardKey]refusals
 	// inFlight counts the requests in flight by name.
-	inFlight map[string]int
+	inFlight map[hazardKey]int
 }
+
+// hazardKey is a name or an owner of secrets in a store. The other field is empty.
+type hazardKey struct{ account, store, name, owner string }
 
 type refusals struct {
 	times int
@@ -31,11 +34,11 @@ type refusals struct {
 }
 
 func newHazards() *hazards {
-	return &hazards{seen: map[string]refusals{}, inFlight: map[string]int{}}
+	return &hazards{seen: map[hazardKey]refusals{}, inFlight: map[hazardKey]int{}}
 }
 
 // blame counts a refusal.
-func (h *hazards) blame(key string, now time.Time) {
+func (h *hazards) blame(key hazardKey, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.seen) >= mostHazards {
@@ -52,7 +55,7 @@ func (h *hazards) blame(key string, now time.Time) {
 }
 
 // times returns the number of remembered refusals. The caller holds the lock.
-func (h *hazards) times(key string, now time.Time) int {
+func (h *hazards) times(key hazardKey, now time.Time) int {
 	if r := h.seen[key]; !now.After(r.until) {
 		return r.times
 	}
@@ -113,6 +116,10 @@ func (c *Batcher) safe(members itemList) (l itemList, unmark func()) {
 	}
 }
 
-func (p *item) ownerKey() string { return "owner " + p.storeGroup() + "/" + p.owner }
+func (p *item) ownerKey() hazardKey {
+	return hazardKey{account: p.op().Account, store: p.op().StoreID, owner: p.owner}
+}
 
-func (p *item) nameKey(name string) string { return "name " + p.storeGroup() + "/" + name }
+func (p *item) nameKey(name string) hazardKey {
+	return hazardKey{account: p.op().Account, store: p.op().StoreID, name: name}
+}

@@ -13,9 +13,7 @@ import (
 // scopes and comments, and sends the missing secrets again. If Cloudflare refuses the missing secrets, the
 // existing secrets stay unchanged.
 func (t *run) createSecrets() *batchCreate {
-	b := &batchCreate{run: t, wanted: t.op().Secrets, made: make([]*upstream.Secret, len(t.op().Secrets))}
-	b.repeats = len(set(t.op().Names())) < len(b.wanted)
-	return b
+	return &batchCreate{run: t, wanted: t.op().Secrets, made: make([]*upstream.Secret, len(t.op().Secrets))}
 }
 
 // batchCreate is a batch of secrets in creation.
@@ -25,11 +23,12 @@ type batchCreate struct {
 	wanted []change.NewSecret
 	// made are the secrets that exist as requested, by index.
 	made []*upstream.Secret
-	// repeats says that the batch has a name twice. Cloudflare cannot have created such a batch.
-	repeats bool
 	// refused is Cloudflare's refusal of the last attempt.
 	refused error
 }
+
+// repeats reports whether the batch has a name twice. Cloudflare cannot have created such a batch.
+func (b *batchCreate) repeats() bool { return len(set(b.op().Names())) < len(b.wanted) }
 
 // missing returns the indices of secrets that are neither made nor found.
 func (b *batchCreate) missing(found map[int]upstream.Secret) []int {
@@ -73,7 +72,7 @@ func (b *batchCreate) round(ctx context.Context) (change.Result, error) {
 	missing := b.missing(found)
 	switch {
 	case len(missing) == 0:
-	case b.refused != nil && (foreign || b.repeats || !isNameTaken(b.refused)):
+	case b.refused != nil && (foreign || b.repeats() || !isNameTaken(b.refused)):
 		return change.Result{}, b.refused
 	default:
 		r, err := b.sendAgain(ctx, missing, foreign)
@@ -182,11 +181,12 @@ func (b *batchCreate) list(ctx context.Context) (found map[int]upstream.Secret, 
 		return nil, false, err
 	}
 	found = map[int]upstream.Secret{}
+	repeats := b.repeats()
 	for i, wanted := range b.wanted {
 		secret, ok := named[wanted.Name]
 		switch {
 		case !ok || b.made[i] != nil:
-		case !b.repeats && b.change.Baseline.CanHaveMadeSecret(secret):
+		case !repeats && b.change.Baseline.CanHaveMadeSecret(secret):
 			found[i] = secret
 		default:
 			foreign = true
