@@ -31,6 +31,8 @@ type operation struct {
 	// detached is the context of the change. deadline is its end after the Limit.
 	detached detachedRun
 	deadline time.Time
+	// running is the operation for Run.
+	running Operation
 }
 
 // begin locks the objects and commits the intent. It waits for the locks until patience ends, and then

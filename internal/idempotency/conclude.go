@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 
 	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/tracing"
@@ -46,7 +47,7 @@ func (k *Coordinator) tryEnd(ctx context.Context, e *openEntry, o changeOutcome,
 	if err != nil {
 		return err
 	}
-	all := keys.and(release.Keys()...)
+	all := slices.Concat(keys.all, release.Keys())
 	if ownKey != "" {
 		all = append(all, ownKey)
 	}

@@ -85,26 +85,29 @@ func (o *changeOutcome) ended() Ended {
 // entryKeys are the names of the records of an intent, without the separate outcome record (outcomePrefix).
 type entryKeys struct {
 	call, open string
-	// objects are in the order of Intent.Objects.
-	objects []string
+	// all are all names, and objects those of the objects, in the order of Intent.Objects.
+	all, objects []string
 }
+
+// spareKeys is the number of names that fit behind entryKeys.all: those of the quota that keep adds.
+const spareKeys = 2
 
 // keys returns the names of the records of e and caches them.
 func (e *openEntry) keys() *entryKeys {
 	k := &e.named
-	if k.open == "" {
-		k.open, k.objects = openPrefix+e.Intent.ID, objectKeys(e.Intent.Objects)
+	if k.all != nil {
+		return k
 	}
 	if k.call == "" {
 		k.call = callPrefix + e.Call
 	}
+	k.open = openPrefix + e.Intent.ID
+	k.all = append(make([]string, 0, 2+len(e.Intent.Objects)+spareKeys), k.call, k.open)
+	for _, o := range e.Intent.Objects {
+		k.all = append(k.all, objectPrefix+o)
+	}
+	k.objects = k.all[2:]
 	return k
-}
-
-// and returns all names and others.
-func (k *entryKeys) and(others ...string) []string {
-	all := make([]string, 0, 2+len(k.objects)+len(others))
-	return append(append(append(all, k.call, k.open), k.objects...), others...)
 }
 
 func objectKeys(objects []string) []string {

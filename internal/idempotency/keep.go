@@ -17,15 +17,15 @@ func (k *Coordinator) keep(ctx context.Context, f *flight, op *operation) error 
 	open := e.record()
 	e.writtenCall.Value = (&callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}).encode()
 	keys, reservation := e.keys(), e.reservation
-	var counts []string
+	all := keys.all
 	if reservation != nil {
-		counts = reservation.Keys()
+		all = append(all, reservation.Keys()...)
 	}
 	lines := e.Intent.Audit
 	for i := range lines {
 		lines[i].Kind, lines[i].Time = audit.KindIntent, e.Intent.Began
 	}
-	return k.config.Store.Commit(ctx, keys.and(counts...), func(now map[string]store.Record) (store.Changes, error) {
+	return k.config.Store.Commit(ctx, all, func(now map[string]store.Record) (store.Changes, error) {
 		known, err := lookup(now, keys.call, decodeCall)
 		if err != nil {
 			return store.Changes{}, err

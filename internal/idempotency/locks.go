@@ -28,6 +28,8 @@ type claim struct {
 	urgent bool
 	// left says that free has been called.
 	left bool
+	// alone is memory for the queue of the first object, while c is alone in the queue.
+	alone [1]*claim
 }
 
 func newLocks() *locks { return &locks{lines: make(map[string][]*claim)} }
@@ -66,11 +68,15 @@ func (l *locks) enter(c *claim, objects []string, urgent bool) {
 	*c = claim{locks: l, objects: objects, urged: make(chan struct{})}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, o := range c.objects {
-		if len(l.lines[o]) > 0 {
+	for i, o := range c.objects {
+		line := l.lines[o]
+		switch {
+		case len(line) > 0:
 			c.behind++
+		case i == 0:
+			line = c.alone[:0]
 		}
-		l.lines[o] = append(l.lines[o], c)
+		l.lines[o] = append(line, c)
 	}
 	if c.behind > 0 {
 		c.ready = make(chan struct{})

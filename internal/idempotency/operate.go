@@ -34,7 +34,8 @@ func (k *Coordinator) perform(f *flight, op *operation) callResult {
 	op.detached = detachedRun{Context: k.limits.context(), caller: f.detached.caller}
 	op.deadline, _ = op.detached.Deadline()
 	ctx := context.Context(&op.detached)
-	running := &Operation{Intent: *i, Held: op.held, Wanted: f.wanted, Urged: op.urged}
+	running := &op.running
+	*running = Operation{Intent: *i, Held: op.held, Wanted: f.wanted, Urged: op.urged}
 	k.runs(&running.Intent)
 	body, err := guarded(func() ([]byte, error) { return f.run(ctx, running) })
 	if errors.Is(err, errPanicked) {

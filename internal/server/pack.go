@@ -13,7 +13,11 @@ import (
 
 // ownAnswer holds the answer of the change that this call made. The change runs
 // in another goroutine.
-type ownAnswer struct{ latest atomic.Pointer[packedAnswer] }
+type ownAnswer struct {
+	latest atomic.Pointer[packedAnswer]
+	// packed is the memory of latest, written once.
+	packed packedAnswer
+}
 
 type packedAnswer struct {
 	out  any
@@ -23,7 +27,8 @@ type packedAnswer struct {
 func (p *ownAnswer) pack(out any) ([]byte, error) {
 	body, err := Pack(out)
 	if err == nil {
-		p.latest.Store(&packedAnswer{out, body})
+		p.packed = packedAnswer{out, body}
+		p.latest.Store(&p.packed)
 	}
 	return body, err
 }

@@ -21,6 +21,8 @@ const maxRayBytes = 64
 type Call struct {
 	mu    sync.Mutex
 	facts Facts
+	// firstRay is memory for Facts.Rays, because most calls ask Cloudflare once.
+	firstRay [1]string
 }
 
 // Facts are the facts about a call at one moment. A field is empty until a
@@ -133,6 +135,9 @@ func (c *Call) AddUpstream(d time.Duration, ray string) {
 		f.UpstreamTime += d
 		if !IsRay(ray) {
 			return
+		}
+		if f.Rays == nil {
+			f.Rays = c.firstRay[:0]
 		}
 		if len(f.Rays) == maxRays {
 			f.Rays = f.Rays[1:]
