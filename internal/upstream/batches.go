@@ -61,7 +61,7 @@ func (c *Client) CreateSecrets(ctx context.Context, p CreateSecretsParams) (Answ
 	if o.body, err = encode(&wire); err != nil {
 		return Answer[[]Secret]{}, err
 	}
-	return call(ctx, c, o, made(p.StoreID, o.names))
+	return call(ctx, c, &o, made(p.StoreID, o.names))
 }
 
 // DeleteSecrets deletes several secrets. It rejects an empty list, because Cloudflare might
@@ -84,7 +84,7 @@ func (c *Client) DeleteSecrets(ctx context.Context, p DeleteSecretsParams) (Answ
 		return Answer[None]{}, err
 	}
 	o := operation{name: opDeleteSecrets, method: http.MethodDelete, place: at, body: body}
-	return none(call(ctx, c, o, removed(p.IDs...)))
+	return none(call(ctx, c, &o, removed(p.IDs...)))
 }
 
 // createItem is an item of the body of CreateSecrets.

@@ -50,7 +50,7 @@ func (c *Client) UpdateSecret(ctx context.Context, p UpdateSecretParams) (Answer
 	if o.body, err = encode(&wire); err != nil {
 		return Answer[Secret]{}, err
 	}
-	return call(ctx, c, o, theSecret(p.StoreID, func(s Secret) bool { return s.ID == p.SecretID }))
+	return call(ctx, c, &o, theSecret(p.StoreID, func(s Secret) bool { return s.ID == p.SecretID }))
 }
 
 // DuplicateSecretParams are the parameters of DuplicateSecret.
@@ -87,7 +87,7 @@ func (c *Client) DuplicateSecret(ctx context.Context, p DuplicateSecretParams) (
 		body:   body,
 		names:  []string{p.Name},
 	}
-	return call(ctx, c, o, theSecret(p.StoreID, func(s Secret) bool { return s.Name == p.Name && s.ID != p.SecretID }))
+	return call(ctx, c, &o, theSecret(p.StoreID, func(s Secret) bool { return s.Name == p.Name && s.ID != p.SecretID }))
 }
 
 // updateBody is the body of UpdateSecret. A Comment that points to nil is encoded as null.

@@ -73,7 +73,7 @@ const (
 //
 // call retries once after connectionLost. After unauthorized, it retries once with each credential
 // that was put in force since.
-func call[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answer[T], error) {
+func call[T any](ctx context.Context, c *Client, o *operation, fit fits[T]) (Answer[T], error) {
 	secret := o.place.account.secret
 	for cuts := 0; ; {
 		o.cred = secret.credential()
@@ -88,8 +88,9 @@ func call[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answ
 	}
 }
 
-// try makes one attempt after the request gets its permit.
-func try[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (answer Answer[T], end attemptEnd, err error) {
+// try makes one attempt after the request gets its permit. Operations are passed by pointer: the goroutine
+// of a change is deep here, and decoding the answer must not double its stack.
+func try[T any](ctx context.Context, c *Client, o *operation, fit fits[T]) (answer Answer[T], end attemptEnd, err error) {
 	account := o.place.account
 	if f := account.health.checkOpen(); f != nil {
 		return answer, done, f
@@ -113,7 +114,7 @@ func try[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (answe
 		ended(made)
 		c.observe(ctx, made)
 	}()
-	answer, end, made = attempt(ctx, c, o, fit)
+	answer, end = attempt(ctx, c, o, fit, &made)
 	return answer, end, made.Err
 }
 
@@ -127,9 +128,9 @@ func (o operation) panicked(p any) *fault.Error {
 	return f.Because(fmt.Errorf("panic of type %T at %s", p, debug.Stack()))
 }
 
-// attempt sends an operation and returns the result.
-func attempt[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answer[T], attemptEnd, Attempt) {
-	x := &exchange{operation: o}
+// attempt sends an operation and returns the result. It describes what it did in made.
+func attempt[T any](ctx context.Context, c *Client, o *operation, fit fits[T], made *Attempt) (Answer[T], attemptEnd) {
+	x := &exchange{operation: *o}
 	x.scrub = scrubber{credential: o.cred.reveal(), account: o.place.account.secret, values: o.values}
 	x.limit.Begin(httptrace.WithClientTrace(ctx, c.hooks(ctx, x)), time.Now().Add(c.timeout), nil)
 	defer x.limit.End()
@@ -141,25 +142,24 @@ func attempt[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (A
 	if err != nil {
 		x.nothingLeft = x.unsent(err)
 		f := x.broken(ctx, err)
+		x.report(made, r, f)
 		if x.worthAnother(ctx, err) {
-			return Answer[T]{}, connectionLost, x.attempt(r, f)
+			return Answer[T]{}, connectionLost
 		}
-		return Answer[T]{}, done, x.attempt(r, f)
+		return Answer[T]{}, done
 	}
 	o.place.account.updateClock(r, start)
 	answer, f := understand(ctx, x, r, fit)
-	switch {
-	case f == nil:
-		return answer, done, x.attempt(r, nil)
-	case f.Reason == fault.ReasonUpstreamCredentialRefused && r.status >= http.StatusBadRequest:
-		return Answer[T]{}, unauthorized, x.attempt(r, f)
+	x.report(made, r, f)
+	if f != nil && f.Reason == fault.ReasonUpstreamCredentialRefused && r.status >= http.StatusBadRequest {
+		return answer, unauthorized
 	}
-	return Answer[T]{}, done, x.attempt(r, f)
+	return answer, done
 }
 
-// attempt describes the exchange as an Attempt.
-func (x *exchange) attempt(r reply, f *fault.Error) Attempt {
-	a := Attempt{
+// report describes the exchange in an Attempt.
+func (x *exchange) report(a *Attempt, r reply, f *fault.Error) {
+	*a = Attempt{
 		Operation:  x.name,
 		Account:    x.place.account.id,
 		Status:     r.status,
@@ -173,7 +173,6 @@ func (x *exchange) attempt(r reply, f *fault.Error) Attempt {
 	if f != nil {
 		a.Err = f
 	}
-	return a
 }
 
 // send sends the request and reads the whole response.

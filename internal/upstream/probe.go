@@ -27,7 +27,7 @@ func (c *Client) prove(ctx context.Context, a *accountState, n *candidate) error
 	}
 	o := quotaOperation(at)
 	o.cred = n.liveCredential
-	_, _, err := try(ctx, c, o, hasQuota)
+	_, _, err := try(ctx, c, &o, hasQuota)
 	return err
 }
 
@@ -59,7 +59,7 @@ func (c *Client) proveActive(ctx context.Context, at listPlace, n *candidate) er
 func (c *Client) proveAt(ctx context.Context, at listPlace, cred liveCredential) error {
 	o := verifyOperation(at)
 	o.cred = cred
-	answer, _, err := try(ctx, c, o, hasStatus)
+	answer, _, err := try(ctx, c, &o, hasStatus)
 	if err == nil && answer.Result.Status != statusActive {
 		return credentialRefused()
 	}

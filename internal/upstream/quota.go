@@ -45,7 +45,8 @@ func (c *Client) Quota(ctx context.Context, account string) (Answer[Quota], erro
 	if err != nil {
 		return Answer[Quota]{}, err
 	}
-	answer, err := call(ctx, c, quotaOperation(at), hasQuota)
+	o := quotaOperation(at)
+	answer, err := call(ctx, c, &o, hasQuota)
 	if err != nil {
 		return Answer[Quota]{}, err
 	}

@@ -65,7 +65,7 @@ func (c *Client) ListSecrets(ctx context.Context, p ListSecretsParams) (Answer[[
 	q.list("scopes", p.Scopes)
 	o := operation{name: opListSecrets, method: http.MethodGet, place: at, query: q.String()}
 	fit := func(s Secret) bool { return s.complete() && s.StoreID == p.StoreID && s.hasOneOf(p.Scopes) }
-	return call(ctx, c, o, pageOf(p.Paging, p.Search != "" || len(p.Scopes) > 0, secretID, fit))
+	return call(ctx, c, &o, pageOf(p.Paging, p.Search != "" || len(p.Scopes) > 0, secretID, fit))
 }
 
 // GetSecret returns one secret. Faults: NotFound.
@@ -75,7 +75,7 @@ func (c *Client) GetSecret(ctx context.Context, p SecretParams) (Answer[Secret],
 		return Answer[Secret]{}, err
 	}
 	o := operation{name: opGetSecret, method: http.MethodGet, place: at}
-	return call(ctx, c, o, theSecret(p.StoreID, func(s Secret) bool { return s.ID == p.SecretID }))
+	return call(ctx, c, &o, theSecret(p.StoreID, func(s Secret) bool { return s.ID == p.SecretID }))
 }
 
 // DeleteSecret deletes one secret. Faults: NotFound.
@@ -85,5 +85,5 @@ func (c *Client) DeleteSecret(ctx context.Context, p SecretParams) (Answer[None]
 		return Answer[None]{}, err
 	}
 	o := operation{name: opDeleteSecret, method: http.MethodDelete, place: at}
-	return none(call(ctx, c, o, removed(p.SecretID)))
+	return none(call(ctx, c, &o, removed(p.SecretID)))
 }

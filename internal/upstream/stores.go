@@ -77,7 +77,7 @@ func (c *Client) CreateStore(ctx context.Context, p CreateStoreParams) (Answer[S
 		return Answer[Store]{}, err
 	}
 	o := operation{name: opCreateStore, method: http.MethodPost, place: at, body: body, names: []string{p.Name}}
-	return call(ctx, c, o, theStore(at.account, func(s Store) bool { return s.Name == p.Name }))
+	return call(ctx, c, &o, theStore(at.account, func(s Store) bool { return s.Name == p.Name }))
 }
 
 // ListStores returns a page of the stores of an account.
@@ -89,7 +89,7 @@ func (c *Client) ListStores(ctx context.Context, p ListStoresParams) (Answer[[]S
 	var q query
 	q.page(p.Paging)
 	o := operation{name: opListStores, method: http.MethodGet, place: at, query: q.String()}
-	return call(ctx, c, o, pageOf(p.Paging, false, storeIDOf, func(s Store) bool { return s.in(at.account) }))
+	return call(ctx, c, &o, pageOf(p.Paging, false, storeIDOf, func(s Store) bool { return s.in(at.account) }))
 }
 
 // GetStore returns one store. Faults: NotFound.
@@ -99,7 +99,7 @@ func (c *Client) GetStore(ctx context.Context, p StoreParams) (Answer[Store], er
 		return Answer[Store]{}, err
 	}
 	o := operation{name: opGetStore, method: http.MethodGet, place: at}
-	return call(ctx, c, o, theStore(at.account, func(s Store) bool { return s.ID == p.StoreID }))
+	return call(ctx, c, &o, theStore(at.account, func(s Store) bool { return s.ID == p.StoreID }))
 }
 
 // DeleteStore deletes a store. Faults: NotFound, NotEmpty if the store has secrets and Force is not
@@ -113,7 +113,7 @@ func (c *Client) DeleteStore(ctx context.Context, p DeleteStoreParams) (Answer[N
 	if p.Force {
 		o.query = "force=true"
 	}
-	return none(call(ctx, c, o, removed(p.StoreID)))
+	return none(call(ctx, c, &o, removed(p.StoreID)))
 }
 
 // storeBody is the body of CreateStore.

@@ -57,7 +57,8 @@ func (c *Client) VerifyToken(ctx context.Context, account string) (Answer[Verifi
 }
 
 func (c *Client) verifyAt(ctx context.Context, at listPlace, kind string) (Answer[Verification], error) {
-	answer, err := call(ctx, c, verifyOperation(at), hasStatus)
+	o := verifyOperation(at)
+	answer, err := call(ctx, c, &o, hasStatus)
 	if err == nil {
 		answer.Result.Kind = kind
 	}
