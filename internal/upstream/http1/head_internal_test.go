@@ -138,3 +138,13 @@ func all(t *testing.T, answer *http.Response, in io.Reader) string {
 	}
 	return fmt.Sprintf("body %q, %v, rest %q", body, bodyErr, rest)
 }
+
+// TestReusedRoomHoldsNoRequest reuses a room after a request with a secret value.
+func TestReusedRoomHoldsNoRequest(t *testing.T) {
+	tr := &Transport{}
+	room := tr.room()
+	tr.reuse(room, append(*room, "a secret value"...))
+	if rest := (*room)[:cap(*room)]; len(*room) != 0 || !bytes.Equal(rest, make([]byte, len(rest))) {
+		t.Errorf("the room holds %q", rest)
+	}
+}

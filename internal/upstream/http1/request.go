@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,8 +14,8 @@ var (
 	errLength = errors.New("the length of the request's body is not known")
 )
 
-// compose returns the bytes of a request.
-func compose(r *http.Request) ([]byte, error) {
+// compose appends the bytes of a request to out, which is empty.
+func compose(out []byte, r *http.Request) ([]byte, error) {
 	if r.ContentLength < 0 {
 		return nil, errLength
 	}
@@ -25,7 +26,7 @@ func compose(r *http.Request) ([]byte, error) {
 	if !plain(host, " /") {
 		return nil, errHeader
 	}
-	out := make([]byte, 0, 512+r.ContentLength)
+	out = slices.Grow(out, 512+int(r.ContentLength))
 	out = append(append(append(out, r.Method...), ' '), r.URL.RequestURI()...)
 	out = append(append(out, " HTTP/1.1\r\nHost: "...), host...)
 	for name, values := range r.Header {
@@ -42,7 +43,7 @@ func compose(r *http.Request) ([]byte, error) {
 	out = strconv.AppendInt(append(out, "\r\nContent-Length: "...), r.ContentLength, 10)
 	out = append(out, "\r\n\r\n"...)
 	head := len(out)
-	out = out[:head+int(r.ContentLength)]
+	out = slices.Grow(out, int(r.ContentLength))[:head+int(r.ContentLength)]
 	_, err := io.ReadFull(r.Body, out[head:])
 	return out, errors.Join(err, r.Body.Close())
 }

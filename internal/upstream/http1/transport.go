@@ -41,6 +41,9 @@ type Transport struct {
 	Proxied http.RoundTripper
 	Proxy   func(*http.Request) (*url.URL, error)
 
+	// rooms holds rooms for the bytes of requests.
+	rooms sync.Pool
+
 	mu    sync.Mutex
 	hosts map[hostKey]*host
 	// closing reports that connections are not kept until the next request.
@@ -72,9 +75,14 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if h.proxied {
 		return t.Proxied.RoundTrip(r)
 	}
-	out, err := compose(r)
+	room := t.room()
+	out, err := compose(*room, r)
 	if err != nil {
 		return nil, err
+	}
+	if len(out) <= inline {
+		// A longer request may still be written when RoundTrip returns.
+		defer t.reuse(room, out)
 	}
 	trace := httptrace.ContextClientTrace(r.Context())
 	if trace == nil {
@@ -90,6 +98,21 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return answer, err
 		}
 	}
+}
+
+// room returns an empty room for the bytes of a request.
+func (t *Transport) room() *[]byte {
+	if room, ok := t.rooms.Get().(*[]byte); ok {
+		return room
+	}
+	return new([]byte)
+}
+
+// reuse keeps a room after a request was written. It removes the request, which may hold a secret value.
+func (t *Transport) reuse(room *[]byte, out []byte) {
+	clear(out)
+	*room = out[:0]
+	t.rooms.Put(room)
 }
 
 // host returns the host of a request.
