@@ -23,7 +23,7 @@ type localOwners struct {
 }
 
 func newMemory(clock func() time.Time) *localOwners {
-	return &localOwners{clock: clock, young: map[string]string{}, begun: clock()}
+	return &localOwners{clock: clock, young: map[string]string{}, older: map[string]string{}, begun: clock()}
 }
 
 // Take gives objects to a change. Identifiers are unique across accounts.
@@ -31,7 +31,9 @@ func (m *localOwners) Take(_ context.Context, change, _ string, ids []string) (o
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if now := m.clock(); len(m.young) >= rememberMost || now.Sub(m.begun) >= rememberFor {
-		m.older, m.young, m.begun = m.young, map[string]string{}, now
+		// The room of the older half is used again.
+		clear(m.older)
+		m.older, m.young, m.begun = m.young, m.older, now
 	}
 	for _, id := range ids {
 		if owner := m.owner(id); owner != "" && owner != change {

@@ -33,7 +33,8 @@ type procedure interface {
 	inspect(context.Context) (change.Result, error)
 }
 
-// Apply makes a change. It is a change.Step: next sends the change.
+// Apply makes a change. It is a change.Step: next sends the change. Apply alters a, which the caller must not
+// use for another change.
 //
 // If the answer was lost, Apply adopts the objects created under a requested name, updates them to the
 // request, and sends the missing objects again. An update or delete is sent again. An inspection sends

@@ -13,7 +13,7 @@ import (
 type run struct {
 	*Reconciler
 
-	change change.Attempt
+	change *change.Attempt
 	next   change.Next
 	began  time.Time
 
@@ -22,9 +22,9 @@ type run struct {
 	outcome Conclusion
 }
 
-// begin starts a change. It works on a copy of the attempt.
+// begin starts a change.
 func (s *Reconciler) begin(a *change.Attempt, next change.Next) *run {
-	t := &run{Reconciler: s, change: *a, next: next, began: s.clock()}
+	t := &run{Reconciler: s, change: a, next: next, began: s.clock()}
 	if t.change.Baseline.Since.IsZero() {
 		t.change.Baseline.Since = t.began.Add(s.ahead(a.Op.Account))
 	}
@@ -47,7 +47,7 @@ func (t *run) sendAs(ctx context.Context, op change.Op, values change.Values) (c
 	if !t.change.Owned() {
 		return change.Result{}, errNotHeld
 	}
-	a := t.change
+	a := *t.change
 	a.Op, a.Values = op, values
 	t.change.Sends++
 	ctx, cancel := t.bounded(ctx)
@@ -67,7 +67,7 @@ func (t *run) bounded(ctx context.Context) (context.Context, context.CancelFunc)
 // look returns a context for a listing.
 func (t *run) look(ctx context.Context) (context.Context, context.CancelFunc) {
 	t.looks++
-	return t.bounded(change.With(ctx, &t.change))
+	return t.bounded(change.With(ctx, t.change))
 }
 
 // notBefore returns the earliest acceptable time of a listing.
