@@ -28,6 +28,8 @@ type Release struct {
 	seen deletion
 	// taken is what the change took, if it was to make something.
 	taken asked
+	// made are the names of the records of the created objects, which Keys sets.
+	made []string
 	// lost are the objects that are gone, by the key of their tenant.
 	lost []objects
 }
@@ -68,7 +70,7 @@ func (r *Release) loseStore(ctx context.Context) error {
 	return err
 }
 
-// Keys are the records that Apply reads and changes.
+// Keys are the records that Apply reads and changes. It is called before Apply.
 func (r *Release) Keys() []string {
 	var keys []string
 	if r.Places > 0 {
@@ -80,6 +82,7 @@ func (r *Release) Keys() []string {
 			for _, id := range r.ended.Made {
 				keys = append(keys, ownerKey(r.Account, r.home(), id))
 			}
+			r.made = keys[len(keys)-len(r.ended.Made):]
 		}
 	}
 	if r.DeletesStore {
@@ -101,7 +104,7 @@ func (r *Release) home() string {
 
 // Apply adds the new counts to changes.
 func (r *Release) Apply(now map[string]store.Record, changes map[string]*store.Record) error {
-	t := tally{now: now, changes: changes, holdings: map[string]*holding{}}
+	t := tally{now: now, changes: changes}
 	if r.Places > 0 {
 		if err := r.keep(t); err != nil {
 			return err
@@ -117,7 +120,6 @@ func (r *Release) Apply(now map[string]store.Record, changes map[string]*store.R
 			return err
 		}
 	}
-	t.write()
 	return nil
 }
 
@@ -141,46 +143,47 @@ func (r *Release) keep(t tally) error {
 		return err
 	}
 	*h.held(r.Kind) = max(0, *h.held(r.Kind)-r.Places)
+	made := r.made
 	if r.Kind == secrets {
-		if gone, err := r.goneBefore(t); gone || err != nil {
+		gone, err := r.goneBefore(t)
+		if err != nil {
 			return err
 		}
+		if gone {
+			made = nil
+		}
 	}
-	for _, id := range r.ended.Made {
-		object := ownerKey(r.Account, r.home(), id)
+	for _, object := range made {
 		if _, counted := t.now[object]; !counted {
 			*h.count(r.Kind)++
 			t.changes[object] = (&owner{Tenant: *r.Tenant, Since: r.c.Clock()}).record()
 		}
 	}
+	t.changes[r.taken.tenantKey] = h.record()
 	return nil
 }
 
 // tally collects the new counts of tenants. A commit may change the same tenant several times.
 type tally struct {
-	now      map[string]store.Record
-	changes  map[string]*store.Record
-	holdings map[string]*holding
+	now     map[string]store.Record
+	changes map[string]*store.Record
 }
 
-func (t tally) holding(key string) (*holding, error) {
-	if h := t.holdings[key]; h != nil {
-		return h, nil
+// holding returns the record of a tenant with the changes so far.
+func (t tally) holding(key string) (holding, error) {
+	switch changed, is := t.changes[key]; {
+	case !is:
+		return readHolding(t.now[key])
+	case changed != nil:
+		return readHolding(*changed)
 	}
-	h, err := readHolding(t.now[key])
-	t.holdings[key] = &h
-	return &h, err
-}
-
-func (t tally) write() {
-	for key, h := range t.holdings {
-		t.changes[key] = h.record()
-	}
+	return holding{}, nil
 }
 
 // drop subtracts the objects that still count from the count of their tenant.
 func (t tally) drop(lost objects) error {
-	h, err := t.holding(tenantKey(lost.account, lost.tenant))
+	key := tenantKey(lost.account, lost.tenant)
+	h, err := t.holding(key)
 	if err != nil {
 		return err
 	}
@@ -196,6 +199,7 @@ func (t tally) drop(lost objects) error {
 			t.changes[object] = nil
 		}
 	}
+	t.changes[key] = h.record()
 	return nil
 }
 

@@ -42,9 +42,8 @@ func (l listing) goes() func(o owner, id string) bool {
 // drop subtracts objects from the count of their tenant.
 func (c *Counter) drop(ctx context.Context, lost objects) error {
 	return c.c.Store.Commit(ctx, lost.keys(), func(now map[string]store.Record) (store.Changes, error) {
-		t := tally{now: now, changes: map[string]*store.Record{}, holdings: map[string]*holding{}}
+		t := tally{now: now, changes: map[string]*store.Record{}}
 		err := t.drop(lost)
-		t.write()
 		return store.Changes{Records: t.changes}, err
 	})
 }
