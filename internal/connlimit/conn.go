@@ -106,10 +106,12 @@ func (c *Conn) allow(want int) (int, error) {
 }
 
 // SetReadDeadline sets the deadline of reads, including reads that wait for the
-// token bucket.
+// token bucket. No read of an authenticated caller does.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	err := c.Conn.SetReadDeadline(t)
-	c.bucket.setDeadline(t)
+	if !c.authenticated.Load() {
+		c.bucket.setDeadline(t)
+	}
 	return err
 }
 
