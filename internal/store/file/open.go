@@ -158,35 +158,34 @@ const walPrefix = "wal-"
 
 // indexes reads the indexes of the segments that are not replayed.
 func (s *Store) indexes(l *wal.Log, files *sealedFiles, r *replayer) error {
-	first, many := max(l.Oldest(), r.oldest), 0
-	var read []*segmentIndex
-	for n := first; n < r.snapshot; n++ {
+	var all []*segmentIndex
+	for n := max(l.Oldest(), r.oldest); n < r.snapshot; n++ {
 		i, err := files.readIndex(n)
 		if err != nil {
 			return fmt.Errorf("%s: %w", segmentFile(indexPrefix, n), err)
 		}
-		if i != nil {
-			many += len(i.digests)
+		if i == nil {
+			if i, err = rebuild(l, r.records.digests, n); err != nil {
+				return err
+			}
 		}
-		read = append(read, i)
+		all = append(all, i)
 	}
-	r.records.places = make(map[digest]segmentPlace, many)
-	for at, i := range read {
-		if i != nil {
-			r.records.load(i)
-			continue
-		}
-		err := l.Scan(first+uint64(at), func(f wal.Frame) error {
-			return entries(f.Content, func(e *frameEntry) error {
-				r.records.scanned(f.Segment, f.Offset, e)
-				return nil
-			})
-		})
-		if err != nil {
-			return err
-		}
-	}
+	r.records.load(all)
 	return nil
+}
+
+// rebuild makes the index of a segment from its frames.
+func rebuild(l *wal.Log, digests *digester, segment uint64) (*segmentIndex, error) {
+	i := &segmentIndex{segment: segment}
+	err := l.Scan(segment, func(f wal.Frame) error {
+		return entries(f.Content, func(e *frameEntry) error {
+			i.scan(digests, f.Offset, e)
+			return nil
+		})
+	})
+	i.sort()
+	return i, err
 }
 
 // tidy removes segments that an earlier process no longer needed.

@@ -135,6 +135,7 @@ func recordsOf(chain []snapshotFile) *table {
 const indexEntry = 16 + 8 + 4 + 4
 
 func (f *sealedFiles) writeIndex(i *segmentIndex) error {
+	i.sort()
 	text := slices.Grow(f.begin(indexMagic), 16+len(i.places)*indexEntry+64)
 	text = binary.LittleEndian.AppendUint64(text, i.segment)
 	text = binary.LittleEndian.AppendUint64(text, uint64(i.until)) //nolint:gosec // the same bits
@@ -162,12 +163,15 @@ func (f *sealedFiles) readIndex(segment uint64) (*segmentIndex, error) {
 		return nil, nil //nolint:nilnil // as above
 	}
 	many := len(text) / indexEntry
-	i := &segmentIndex{segment: segment, until: d.i64(), digests: make([]digest, 0, many), places: make([]framePlace, 0, many)}
+	i := &segmentIndex{segment: segment, written: true, until: d.i64(), digests: make([]digest, 0, many), places: make([]framePlace, 0, many)}
+	sorted, last := true, byte(0)
 	for len(d.rest) > 0 {
-		i.digests = append(i.digests, digest(d.take(len(digest{}))))
+		key := digest(d.take(len(digest{})))
+		sorted, last = sorted && key[0] >= last, key[0]
+		i.digests = append(i.digests, key)
 		i.places = append(i.places, framePlace{expires: d.i64(), offset: d.u32(), length: d.u32()})
 	}
-	if d.short {
+	if d.short || !sorted {
 		return nil, nil //nolint:nilnil // as above
 	}
 	return i, nil

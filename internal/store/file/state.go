@@ -2,7 +2,10 @@ package file
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
+	"sort"
+	"sync"
 
 	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/store/wal"
@@ -15,7 +18,8 @@ type framePlace struct {
 	offset, length uint32
 }
 
-// segmentIndex lists the changes of records with an expiry in a segment, in order.
+// segmentIndex lists the changes of records with an expiry in a segment, in order. In a file and after
+// sort, it is in order of the first byte of the digests.
 type segmentIndex struct {
 	segment uint64
 	// digests are those of the keys. places are the new locations, in the same order. They are nil if
@@ -33,6 +37,21 @@ func (i *segmentIndex) add(d digest, p framePlace) {
 	i.until = max(i.until, p.expires)
 }
 
+// sort brings the changes into the order of the first byte of the digests. The changes of a digest stay
+// in order.
+func (i *segmentIndex) sort() {
+	order := make([]int, len(i.digests))
+	for n := range order {
+		order[n] = n
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(i.digests[a][0], i.digests[b][0]) })
+	sorted := segmentIndex{digests: make([]digest, 0, len(order)), places: make([]framePlace, 0, len(order))}
+	for _, n := range order {
+		sorted.add(i.digests[n], i.places[n])
+	}
+	i.digests, i.places = sorted.digests, sorted.places
+}
+
 // segmentPlace is the location of a record with an expiry in the log.
 type segmentPlace struct {
 	framePlace
@@ -44,15 +63,18 @@ type segmentPlace struct {
 // an expiry in the log.
 type records struct {
 	lasting lasting
-	// places has no pointers, so the garbage collector does not scan it.
-	places map[digest]segmentPlace
+	// places are the locations, in a map for each first byte of a digest. A map has no pointers, so the
+	// garbage collector does not scan it.
+	places [256]map[digest]segmentPlace
 	// indexes are the indexes of the segments, oldest first.
 	indexes []*segmentIndex
 	digests *digester
 }
 
 func newRecords(key []byte) *records {
-	return &records{lasting: newLasting(), places: map[digest]segmentPlace{}, digests: newDigester(key)}
+	r := &records{lasting: newLasting(), digests: newDigester(key)}
+	r.load(nil)
+	return r
 }
 
 // find returns the value of a record without an expiry, or the location of an unexpired record with
@@ -61,7 +83,8 @@ func (r *records) find(key string, now int64) (value []byte, p segmentPlace, fou
 	if value, found = r.lasting.get(key); found {
 		return value, p, true
 	}
-	p = r.places[r.digests.digest(key)]
+	d := r.digests.digest(key)
+	p = r.places[d[0]][d]
 	return nil, p, p.length > 0 && p.expires > now
 }
 
@@ -95,7 +118,7 @@ func (r *records) expire(segment uint64, key string, p framePlace) {
 // locate sets the location of a record with an expiry.
 func (r *records) locate(segment uint64, key string, p framePlace) {
 	d := r.digests.digest(key)
-	r.places[d] = segmentPlace{p, segment}
+	r.places[d[0]][d] = segmentPlace{p, segment}
 	r.index(segment).add(d, p)
 }
 
@@ -109,23 +132,50 @@ func (r *records) remove(segment uint64, key string) {
 // forget deletes the location of a record with an expiry.
 func (r *records) forget(segment uint64, key string) {
 	d := r.digests.digest(key)
-	if _, known := r.places[d]; known {
-		delete(r.places, d)
+	if _, known := r.places[d[0]][d]; known {
+		delete(r.places[d[0]], d)
 		r.index(segment).add(d, framePlace{})
 	}
 }
 
-// load adds the newest index that is in a file.
-func (r *records) load(i *segmentIndex) {
-	for n, d := range i.digests {
-		if p := i.places[n]; p.length > 0 {
-			r.places[d] = segmentPlace{p, i.segment}
-		} else {
-			delete(r.places, d)
+// load sets the locations of sorted indexes, oldest first. It fills one map after the other, because a
+// small map fits into the cache of a processor.
+func (r *records) load(all []*segmentIndex) {
+	r.indexes = all
+	part := len(r.places) / min(runtime.GOMAXPROCS(0), len(r.places))
+	var filling sync.WaitGroup
+	for from := 0; from < len(r.places); from += part {
+		filling.Go(func() { r.loadMaps(all, from, min(from+part, len(r.places))) })
+	}
+	filling.Wait()
+	for _, i := range all {
+		if i.written {
+			i.places = nil
 		}
 	}
-	i.places, i.written = nil, true
-	r.indexes = append(r.indexes, i)
+}
+
+// loadMaps is load for the digests with some first bytes.
+func (r *records) loadMaps(all []*segmentIndex, from, to int) {
+	next, many := make([]int, len(all)), 0
+	for n, i := range all {
+		next[n] = sort.Search(len(i.digests), func(at int) bool { return int(i.digests[at][0]) >= from })
+		many += len(i.digests)
+	}
+	for first := from; first < to; first++ {
+		places := make(map[digest]segmentPlace, many/len(r.places))
+		for n, i := range all {
+			for ; next[n] < len(i.digests) && int(i.digests[next[n]][0]) == first; next[n]++ {
+				d, p := i.digests[next[n]], i.places[next[n]]
+				if p.length > 0 {
+					places[d] = segmentPlace{p, i.segment}
+				} else {
+					delete(places, d)
+				}
+			}
+		}
+		r.places[first] = places
+	}
 }
 
 // drop removes the indexes of segments before the given segment.
@@ -135,8 +185,8 @@ func (r *records) drop(before uint64) {
 			return false
 		}
 		for _, d := range i.digests {
-			if r.places[d].segment < before {
-				delete(r.places, d)
+			if r.places[d[0]][d].segment < before {
+				delete(r.places[d[0]], d)
 			}
 		}
 		return true
@@ -155,13 +205,14 @@ func (r *records) apply(segment uint64, frame int64, e *frameEntry) {
 	}
 }
 
-// scanned applies an entry to the records with an expiry only.
-func (r *records) scanned(segment uint64, frame int64, e *frameEntry) {
+// scan adds an entry to the index of a segment that has lost its file. A record is noted as deleted
+// even if it had no location.
+func (i *segmentIndex) scan(digests *digester, frame int64, e *frameEntry) {
 	switch e.kind {
 	case entryPut, entryDelete:
-		r.forget(segment, string(e.key))
+		i.add(digests.digest(string(e.key)), framePlace{})
 	case entryExpire:
-		r.locate(segment, string(e.key), entryPlace(frame, e))
+		i.add(digests.digest(string(e.key)), entryPlace(frame, e))
 	}
 }
 
