@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"platform.internal/storekeeper/internal/deadline"
 	"platform.internal/storekeeper/internal/fault"
 )
 
@@ -20,7 +19,8 @@ var errImpatient = errors.New("waited too long for another change")
 // resolve returns the result of f: a recorded answer, the result of an open change of another call or replica,
 // or the result of a change that f makes.
 func (k *Coordinator) resolve(f *flight) callResult {
-	ctx := deadline.New(f.wanted, time.Now().Add(k.config.Patience+k.config.Limit), errImpatient)
+	ctx := &f.bounded
+	ctx.Begin(&f.wanted, time.Now().Add(k.config.Patience+k.config.Limit), errImpatient)
 	defer ctx.End()
 	patience := time.Now().Add(k.config.Patience)
 	for admitted := false; ; {

@@ -23,7 +23,9 @@ type flight struct {
 	// detached is the memory of ctx.
 	detached detachedRun
 	// wanted ends when no caller waits, or at the deadline of the first caller.
-	wanted *deadline.Context
+	wanted deadline.Context
+	// bounded ends with wanted, or when f has waited too long.
+	bounded deadline.Context
 
 	// claim holds the locks of the objects in this process.
 	claim claim
@@ -60,7 +62,7 @@ func (k *Coordinator) newFlight(ctx context.Context, c Call, run Run) *flight {
 	f := &flight{call: c, run: run, done: make(chan struct{}), waiting: 1, detached: detachedRun{Context: k.life, caller: ctx}}
 	f.ctx = &f.detached
 	end, _ := ctx.Deadline()
-	f.wanted = deadline.New(f.ctx, end, nil)
+	f.wanted.Begin(f.ctx, end, nil)
 	return f
 }
 

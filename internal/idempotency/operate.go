@@ -35,7 +35,7 @@ func (k *Coordinator) perform(f *flight, op *operation) callResult {
 	op.deadline, _ = op.detached.Deadline()
 	ctx := context.Context(&op.detached)
 	running := &op.running
-	*running = Operation{Intent: *i, Held: op.held, Wanted: f.wanted, Urged: op.urged}
+	*running = Operation{Intent: *i, Held: op.held, Wanted: &f.wanted, Urged: op.urged}
 	k.runs(&running.Intent)
 	body, err := guarded(func() ([]byte, error) { return f.run(ctx, running) })
 	if errors.Is(err, errPanicked) {
@@ -155,7 +155,7 @@ func (k *Coordinator) overtaken(f *flight, op *operation, o changeOutcome, own c
 func (k *Coordinator) join(f *flight, op *operation) (r callResult, ended bool) {
 	op.free()
 	left := min(max(time.Until(op.deadline), recordPatience), k.config.Patience)
-	ctx, cancel := context.WithTimeoutCause(f.wanted, left, errImpatient)
+	ctx, cancel := context.WithTimeoutCause(&f.wanted, left, errImpatient)
 	defer cancel()
 	if r, ended = k.await(ctx, f, op.entry.Intent.ID); ended {
 		r.replayed = false

@@ -40,26 +40,42 @@ func (d preauth) RegisterService(desc *grpc.ServiceDesc, service any) {
 
 func (d preauth) guard(method string, handler grpc.MethodHandler) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-		o := identify(ctx, d.authenticator)
-		ctx = authn.WithAuthentication(ctx, &o)
-		if o.Err != nil {
+		c := &guardedCall{preauth: &d, method: method, authentication: identify(ctx, d.authenticator)}
+		ctx = authn.WithAuthentication(ctx, &c.authentication)
+		if c.authentication.Err != nil {
 			return handler(srv, ctx, func(any) error { return nil }, interceptor)
 		}
-		found, held := &contract.Mistakes{}, d.bodies.Open(o.Principal.Name)
+		held := d.bodies.Open(c.authentication.Principal.Name)
 		defer held.Release()
-		ctx = contract.WithMistakes(inflight.With(ctx, held), found)
-		wanted := func() bool {
-			found.Unread, found.Fault = d.refused(ctx, method, "", "")
-			return !found.Unread
-		}
-		var unread error
-		answer, err := handler(srv, ctx, func(into any) error {
-			unread = d.receive(ctx, wanted, into)
-			return unread
-		}, interceptor)
-		if unread != nil {
-			return nil, d.refuser.refuse(ctx, method, unread)
+		c.ctx = contract.WithMistakes(inflight.With(ctx, held), &c.found)
+		answer, err := handler(srv, c.ctx, c.receive, interceptor)
+		if c.unread != nil {
+			return nil, d.refuser.refuse(c.ctx, method, c.unread)
 		}
 		return answer, err
 	}
+}
+
+// guardedCall is a call whose message is received after the authentication.
+type guardedCall struct {
+	preauth *preauth
+	method  string
+	ctx     context.Context //nolint:containedctx // the handler gives no context to the function that receives
+
+	authentication authn.Authentication
+	found          contract.Mistakes
+	// unread is the error of a message that was not read.
+	unread error
+}
+
+// receive reads the message of the call.
+func (c *guardedCall) receive(into any) error {
+	c.unread = c.preauth.receive(c.ctx, c.wanted, into)
+	return c.unread
+}
+
+// wanted reports whether a long message is read, which any rule must allow.
+func (c *guardedCall) wanted() bool {
+	c.found.Unread, c.found.Fault = c.preauth.refused(c.ctx, c.method, "", "")
+	return !c.found.Unread
 }
