@@ -26,7 +26,7 @@ func (l *Listings) Apply(ctx context.Context, a *change.Attempt, next change.Nex
 	if err == nil {
 		e := outcome(op, r)
 		e.Store = store
-		of.publish(ctx, e, func() { of.apply(e, since) })
+		of.publishChange(ctx, e, since)
 	}
 	of.mu.Lock()
 	defer of.mu.Unlock()
@@ -36,6 +36,18 @@ func (l *Listings) Apply(ctx context.Context, a *change.Attempt, next change.Nex
 		of.failed(scope.Tenant(ctx), err, store, ids, names)
 	}
 	return r, err
+}
+
+// publishChange publishes the event of a change that began after since, and then applies the event.
+func (a *accountListings) publishChange(ctx context.Context, e logEvent, since uint64) {
+	if a.listings.config.Log == nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.apply(e, since)
+		return
+	}
+	published := e
+	a.publish(ctx, published, func() { a.apply(published, since) })
 }
 
 // storeOf returns the store whose secrets the operation changes. The result is empty if the
