@@ -83,7 +83,7 @@ func (c *Client) DuplicateSecret(ctx context.Context, p DuplicateSecretParams) (
 	o := operation{
 		name:   opDuplicateSecret,
 		method: http.MethodPost,
-		place:  at.under("/duplicate"),
+		place:  at.under("duplicate"),
 		body:   body,
 		names:  []string{p.Name},
 	}

@@ -39,13 +39,13 @@ func (c *Client) store(account, id string) (listPlace, error) {
 	if !isIdentifier(id) {
 		return listPlace{}, noStore()
 	}
-	return p.under("/" + id), nil
+	return p.under(id), nil
 }
 
 // secrets returns the list of secrets of a store.
 func (c *Client) secrets(account, store string) (listPlace, error) {
 	p, err := c.store(account, store)
-	return p.under("/secrets"), err
+	return p.under("secrets"), err
 }
 
 // secret returns the place of a secret.
@@ -57,11 +57,12 @@ func (c *Client) secret(account, store, id string) (listPlace, error) {
 	if !isIdentifier(id) {
 		return listPlace{}, noSecret()
 	}
-	return p.under("/" + id), nil
+	return p.under(id), nil
 }
 
-func (p listPlace) under(tail string) listPlace {
-	p.path += tail
+// under returns the place of a name below p.
+func (p listPlace) under(name string) listPlace {
+	p.path = p.path + "/" + name
 	return p
 }
 

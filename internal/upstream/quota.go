@@ -55,7 +55,7 @@ func (c *Client) Quota(ctx context.Context, account string) (Answer[Quota], erro
 
 // quotaOperation reads the quota of the account at the given root.
 func quotaOperation(at listPlace) operation {
-	return operation{name: opQuota, method: http.MethodGet, place: at.under("/secrets_store/quota")}
+	return operation{name: opQuota, method: http.MethodGet, place: at.under("secrets_store/quota")}
 }
 
 // hasQuota accepts a quota with valid numbers.

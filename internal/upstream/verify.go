@@ -75,7 +75,7 @@ func userVerify(root listPlace) listPlace {
 }
 
 // accountVerify returns the endpoint that verifies account tokens.
-func accountVerify(root listPlace) listPlace { return root.under("/tokens/verify") }
+func accountVerify(root listPlace) listPlace { return root.under("tokens/verify") }
 
 func hasStatus(given Answer[Verification]) bool { return given.Result.Status != "" }
 
