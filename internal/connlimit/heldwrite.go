@@ -19,9 +19,6 @@ type heldWrite struct {
 	held *[]byte
 }
 
-// heldBuffers holds *[]byte with the size of net/http's buffer.
-var heldBuffers = sync.Pool{New: func() any { return new(make([]byte, 0, 4<<10)) }}
-
 // HoldWrite holds the next write of the connection of an HTTP/1.1 request until another write or a read.
 // net/http writes the start of a longer answer, as much as its buffer holds, before the rest.
 func HoldWrite(r *http.Request) {
@@ -39,7 +36,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.next.Swap(false) {
-		h.held, _ = heldBuffers.Get().(*[]byte)
+		if h.held, _ = c.limiter.held.Get().(*[]byte); h.held == nil {
+			h.held = &[]byte{}
+		}
 		*h.held = append((*h.held)[:0], p...)
 		h.waits.Store(true)
 		return len(p), nil
@@ -68,7 +67,7 @@ func (c *Conn) writeHeld(more []byte) (int, error) {
 	both := net.Buffers{*held, more}
 	n, err := both.WriteTo(c.Conn)
 	n = max(0, n-int64(len(*held)))
-	heldBuffers.Put(held)
+	c.limiter.held.Put(held)
 	c.hold.held = nil
 	c.hold.waits.Store(false)
 	return int(n), err

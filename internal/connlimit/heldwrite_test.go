@@ -28,7 +28,7 @@ func TestAHeldWriteArrives(t *testing.T) {
 	})}
 	defer func() { _ = s.Close() }()
 	go func() { _ = s.Serve(connlimit.New(connlimit.Config{}).Listener(l)) }()
-	c, err := net.Dial("tcp", l.Addr().String())
+	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,6 +79,9 @@ type Limiter struct {
 	// unauthenticated and authenticated hold the connections without and with
 	// an authenticated caller, by address and by caller.
 	unauthenticated, authenticated connGroup
+
+	// held holds buffers of writes that were held, *[]byte.
+	held sync.Pool
 }
 
 // New returns a Limiter.

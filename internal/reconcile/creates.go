@@ -87,7 +87,8 @@ func (b *batchCreate) round(ctx context.Context) (change.Result, error) {
 // may have taken effect just before. A refusal that the last lookup explains is final at once.
 func (b *batchCreate) sendAgain(ctx context.Context, missing []int, foreign bool) (change.Result, error) {
 	b.refused = nil
-	r, err := change.Result{}, error(nil)
+	var r change.Result
+	var err error
 	if len(missing) == len(b.wanted) {
 		r, err = b.send(ctx)
 	} else {

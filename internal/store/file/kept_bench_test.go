@@ -62,7 +62,7 @@ func (k *keptStore) run(b *testing.B, writers, changes int) {
 // change makes the two commits of a change: the intent, and the answer.
 func (k *keptStore) change(b *testing.B, n int) error {
 	b.Helper()
-	id := fmt.Sprintf("%08x%024x", uint32(n)*2654435761, n) //nolint:gosec // spread over the keys
+	id := fmt.Sprintf("%08x%024x", uint32(n)*2654435761, n)
 	call, open, owner := "call/"+id, "open/"+id, "quota/object/023e105f4ecef8ad9ca31a8372d0c353//"+id
 	tenant := fmt.Sprint("quota/count/", n%8)
 	value := []byte(strings.Repeat("v", 400))
