@@ -111,14 +111,13 @@ func serve(told context.Context, s settings) error {
 	view := adminView{behind.state.trail, behind, trust{callers: callers, tls: tls, files: c.Listen.TLS}}
 	behind.report(reported{config: c, rules: rules, trust: view.trust})
 	rpc := server.New(chain, registrations(behind), append(tls.options(), traces.ServerOptions()...)...)
-	rest := newREST(rpc, chain, log)
 	admin, err := newAdmin(metrics, view)
 	if err != nil {
 		return err
 	}
 	l := &listeners{
 		log: log, rpc: rpc, adminState: admin, at: addresses{scheme: tls.scheme()},
-		rest: httpServer(traces.Handler(rest, isAPI), tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
+		rest: httpServer(traces.Handler(newREST(rpc, chain, log), isAPI), tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
 		background: backgroundTasks(s, behind, log),
 	}
 	if err := l.open(c.Listen); err != nil {

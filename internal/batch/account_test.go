@@ -1,6 +1,7 @@
 package batch_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -10,9 +11,9 @@ import (
 // TestTheCallIsOnEachAccount checks the telemetry of each caller.
 func TestTheCallIsOnEachAccount(t *testing.T) {
 	inScene(t, func(s *scene) {
-		first, second := telemetry.NewCall("1"), telemetry.NewCall("2")
-		one := s.create(telemetry.WithCall(s.t.Context(), first), "A")
-		two := s.create(telemetry.WithCall(s.t.Context(), second), "B")
+		first, second := &telemetry.Call{}, &telemetry.Call{}
+		one := s.create(context.WithValue(s.t.Context(), telemetry.CallKey{}, first), "A")
+		two := s.create(context.WithValue(s.t.Context(), telemetry.CallKey{}, second), "B")
 		<-one
 		<-two
 		// The leader's is noted down by the client, which is not here.

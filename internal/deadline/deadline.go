@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Context is a context with a deadline, as context.WithDeadlineCause makes.
+// Context is a context with a deadline, as context.WithDeadlineCause makes. The zero value must be begun.
 type Context struct {
 	context.Context //nolint:containedctx // a context has its parent
 
@@ -21,15 +21,8 @@ type Context struct {
 	cancel context.CancelFunc
 }
 
-// New returns a context that ends at a deadline, or has none if it is zero. The cause of its end is then cause,
-// and context.DeadlineExceeded if cause is nil. The caller must call End.
-func New(parent context.Context, deadline time.Time, cause error) *Context {
-	c := &Context{}
-	c.Begin(parent, deadline, cause)
-	return c
-}
-
-// Begin is New for a Context that is a field of another struct.
+// Begin begins an empty Context that ends at a deadline, or has none if it is zero. The cause of its end is then
+// cause, and context.DeadlineExceeded if cause is nil. The caller must call End.
 func (c *Context) Begin(parent context.Context, deadline time.Time, cause error) {
 	c.Context, c.deadline, c.cause = parent, deadline, cause
 }

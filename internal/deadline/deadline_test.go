@@ -15,17 +15,17 @@ func TestAContextEndsAsOneWithATimerDoes(t *testing.T) {
 	type key struct{}
 	parent, cancel := context.WithCancelCause(context.WithValue(t.Context(), key{}, "v"))
 
-	early := deadline.New(parent, time.Now().Add(-time.Second), why)
+	early := begun(parent, time.Now().Add(-time.Second), why)
 	defer early.End()
 	if !errors.Is(early.Err(), context.DeadlineExceeded) || !errors.Is(context.Cause(early), why) {
 		t.Errorf("behind its deadline: %v, %v", early.Err(), context.Cause(early))
 	}
-	short := deadline.New(parent, time.Now().Add(time.Millisecond), why)
+	short := begun(parent, time.Now().Add(time.Millisecond), why)
 	defer short.End()
 	if <-short.Done(); !errors.Is(short.Err(), context.DeadlineExceeded) || !errors.Is(context.Cause(short), why) {
 		t.Errorf("after its deadline: %v, %v", short.Err(), context.Cause(short))
 	}
-	given := deadline.New(parent, time.Now().Add(time.Hour), why)
+	given := begun(parent, time.Now().Add(time.Hour), why)
 	if at, ok := given.Deadline(); !ok || time.Until(at) > time.Hour || given.Err() != nil || given.Value(key{}) != "v" {
 		t.Errorf("before its end: %v, %v", at, given.Err())
 	}
@@ -34,7 +34,7 @@ func TestAContextEndsAsOneWithATimerDoes(t *testing.T) {
 	}
 	<-given.Done()
 	for _, wait := range []func(context.Context){func(ctx context.Context) { ctx.Done() }, func(context.Context) {}} {
-		endless := deadline.New(parent, time.Time{}, nil)
+		endless := begun(parent, time.Time{}, nil)
 		wait(endless)
 		if at, ok := endless.Deadline(); ok || endless.Err() != nil {
 			t.Errorf("without a deadline: %v, %v", at, endless.Err())
@@ -43,7 +43,7 @@ func TestAContextEndsAsOneWithATimerDoes(t *testing.T) {
 			t.Errorf("without a deadline, given up: %v", endless.Err())
 		}
 	}
-	long := deadline.New(parent, time.Now().Add(time.Hour), why)
+	long := begun(parent, time.Now().Add(time.Hour), why)
 	defer long.End()
 	child, done := context.WithCancel(long)
 	defer done()
@@ -60,7 +60,7 @@ func TestAfterCancelRunsAtTheEndOfTheParent(t *testing.T) {
 	t.Parallel()
 	parent, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	for _, ctx := range []context.Context{parent, deadline.New(parent, time.Now().Add(time.Hour), nil)} {
+	for _, ctx := range []context.Context{parent, begun(parent, time.Now().Add(time.Hour), nil)} {
 		stopped := deadline.AfterCancel(ctx, func() { t.Error("ran after its stop") })
 		if !stopped() {
 			t.Error("not stopped")
@@ -70,4 +70,11 @@ func TestAfterCancelRunsAtTheEndOfTheParent(t *testing.T) {
 		defer func() { <-ran }()
 	}
 	cancel()
+}
+
+// begun returns a context that has begun.
+func begun(parent context.Context, at time.Time, cause error) *deadline.Context {
+	c := &deadline.Context{}
+	c.Begin(parent, at, cause)
+	return c
 }

@@ -55,7 +55,7 @@ func TestTenantsCannotAddSeriesOfPermitsForever(t *testing.T) {
 }
 
 func TestOwnPartOfACallLeavesOutWhatItWaitedFor(t *testing.T) {
-	call := telemetry.NewCall("r1")
+	call := newCall("r1")
 	call.AddUpstream(100*time.Millisecond, "")
 	call.AddWait(50 * time.Millisecond)
 	f := call.Facts()
@@ -69,7 +69,7 @@ func TestOwnPartOfACallLeavesOutWhatItWaitedFor(t *testing.T) {
 }
 
 func TestAWaitCountsOnceWhatTheCallItselfNotes(t *testing.T) {
-	call := telemetry.NewCall("r1")
+	call := newCall("r1")
 	end := call.BeginWait()
 	call.AddUpstream(time.Hour, "")
 	end()
@@ -110,7 +110,7 @@ func TestExemplarsNameTheTraceOfASampledCallAlone(t *testing.T) {
 }
 
 func TestOnlySampledCallsHaveAnExemplar(t *testing.T) {
-	call := telemetry.NewCall("r1")
+	call := newCall("r1")
 	if call.SetTrace(sampledTrace, false); call.Exemplar() != "" {
 		t.Error("a trace that nobody recorded is an exemplar")
 	}

@@ -68,13 +68,6 @@ func (f *Facts) Exemplar() string {
 	return f.TraceID
 }
 
-// NewCall returns an empty record of a call.
-func NewCall(requestID string) *Call {
-	c := &Call{}
-	c.SetRequestID(requestID)
-	return c
-}
-
 // SetRequestID sets the request id.
 func (c *Call) SetRequestID(id string) {
 	c.change(func(f *Facts) { f.RequestID = truncate(id) })
@@ -170,11 +163,6 @@ func truncate(text string) string { return text[:min(len(text), maxText)] }
 
 // CallKey is the context key of a *Call, for a context that holds a Call itself.
 type CallKey struct{}
-
-// WithCall returns a context that carries c.
-func WithCall(ctx context.Context, c *Call) context.Context {
-	return context.WithValue(ctx, CallKey{}, c)
-}
 
 // CallFrom returns the Call in ctx, or a new unused Call if there is none. It never returns nil.
 func CallFrom(ctx context.Context) *Call {

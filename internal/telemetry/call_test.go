@@ -1,6 +1,7 @@
 package telemetry_test
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -13,8 +14,8 @@ import (
 )
 
 func TestCallTravelsInTheContext(t *testing.T) {
-	call := telemetry.NewCall("r1")
-	ctx := telemetry.WithCall(t.Context(), call)
+	call := newCall("r1")
+	ctx := withCall(t.Context(), call)
 	telemetry.CallFrom(ctx).SetCaller("team-a")
 	if got := call.Facts(); got.RequestID != "r1" || got.Caller != "team-a" {
 		t.Errorf("got %+v", got)
@@ -27,13 +28,13 @@ func TestContextWithoutACallGivesOneThatNobodyReads(t *testing.T) {
 	if got := telemetry.CallFrom(t.Context()).Facts().Caller; got != "" {
 		t.Errorf("the name %q went from one call to another", got)
 	}
-	if telemetry.CallFrom(telemetry.WithCall(t.Context(), nil)) == nil {
+	if telemetry.CallFrom(withCall(t.Context(), nil)) == nil {
 		t.Error("got nil")
 	}
 }
 
 func TestLayersAddToOneCallAtOnce(t *testing.T) {
-	call := telemetry.NewCall("r1")
+	call := newCall("r1")
 	var all sync.WaitGroup
 	for i := range 50 {
 		all.Go(func() {
@@ -52,7 +53,7 @@ func TestLayersAddToOneCallAtOnce(t *testing.T) {
 }
 
 func TestLastRaysAreKept(t *testing.T) {
-	call := telemetry.NewCall("r1")
+	call := newCall("r1")
 	for i := range 10 {
 		call.AddUpstream(0, fmt.Sprintf("8f%d-FRA", i))
 	}
@@ -63,7 +64,7 @@ func TestLastRaysAreKept(t *testing.T) {
 }
 
 func TestWhatCannotBeARayIsCountedButNotKept(t *testing.T) {
-	call := telemetry.NewCall("r1")
+	call := newCall("r1")
 	for _, ray := range []string{"", "a b", "a\nb", strings.Repeat("a", 65), "<script>"} {
 		call.AddUpstream(0, ray)
 	}
@@ -73,7 +74,7 @@ func TestWhatCannotBeARayIsCountedButNotKept(t *testing.T) {
 }
 
 func TestFactsDoNotChangeAfterwards(t *testing.T) {
-	call := telemetry.NewCall("r1")
+	call := newCall("r1")
 	for range 8 {
 		call.AddUpstream(0, "a")
 	}
@@ -87,7 +88,7 @@ func TestFactsDoNotChangeAfterwards(t *testing.T) {
 
 func TestTextOfTheCallerIsBounded(t *testing.T) {
 	long := strings.Repeat("x", 10_000)
-	call := telemetry.NewCall(long)
+	call := newCall(long)
 	call.SetMethod(long, long)
 	call.SetCaller(long)
 	call.SetPeer(long)
@@ -110,4 +111,14 @@ func TestRequestIDsAre32HexDigitsAndDiffer(t *testing.T) {
 		}
 		seen[id] = true
 	}
+}
+
+func newCall(requestID string) *telemetry.Call {
+	c := &telemetry.Call{}
+	c.SetRequestID(requestID)
+	return c
+}
+
+func withCall(ctx context.Context, c *telemetry.Call) context.Context {
+	return context.WithValue(ctx, telemetry.CallKey{}, c)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func TestCallLeavesOneLineWithAllThatIsKnown(t *testing.T) {
-	call := telemetry.NewCall("r1")
+	call := newCall("r1")
 	call.SetMethod("rest", "/secretsstore.v1.SecretsStoreService/CreateSecrets")
 	call.SetCaller("team-a")
 	call.SetPeer("192.0.2.1:4711")
@@ -46,7 +46,7 @@ func TestCallLeavesOneLineWithAllThatIsKnown(t *testing.T) {
 
 func TestSuccessSaysNothingOfErrors(t *testing.T) {
 	var out bytes.Buffer
-	telemetry.LogCall(newLogger(t, "info", &out), telemetry.NewCall("r1"), telemetry.CallResult{Code: "OK"})
+	telemetry.LogCall(newLogger(t, "info", &out), newCall("r1"), telemetry.CallResult{Code: "OK"})
 	line := onlyLine(t, &out)
 	for _, key := range []string{"error", "reason", "cf_ray", "trace_id"} {
 		if _, there := line[key]; there {
@@ -81,7 +81,7 @@ func TestLevelTellsWhoseFaultItWas(t *testing.T) {
 
 func TestErrorTextIsBounded(t *testing.T) {
 	var out bytes.Buffer
-	telemetry.LogCall(newLogger(t, "info", &out), telemetry.NewCall("r1"), telemetry.CallResult{
+	telemetry.LogCall(newLogger(t, "info", &out), newCall("r1"), telemetry.CallResult{
 		Err: errors.New(strings.Repeat("x", 100_000)),
 	})
 	if text, _ := onlyLine(t, &out)["error"].(string); len(text) != 4096 {
@@ -91,7 +91,7 @@ func TestErrorTextIsBounded(t *testing.T) {
 
 func TestLogThatOmitsInfoOmitsGoodCalls(t *testing.T) {
 	var out bytes.Buffer
-	telemetry.LogCall(newLogger(t, "error", &out), telemetry.NewCall("r1"), telemetry.CallResult{Code: "OK"})
+	telemetry.LogCall(newLogger(t, "error", &out), newCall("r1"), telemetry.CallResult{Code: "OK"})
 	if out.Len() != 0 {
 		t.Errorf("got %s", out.String())
 	}
@@ -100,6 +100,6 @@ func TestLogThatOmitsInfoOmitsGoodCalls(t *testing.T) {
 func levelOf(t *testing.T, err error) any {
 	t.Helper()
 	var out bytes.Buffer
-	telemetry.LogCall(newLogger(t, "info", &out), telemetry.NewCall("r1"), telemetry.CallResult{Err: err})
+	telemetry.LogCall(newLogger(t, "info", &out), newCall("r1"), telemetry.CallResult{Err: err})
 	return onlyLine(t, &out)["level"]
 }

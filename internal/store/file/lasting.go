@@ -10,7 +10,7 @@ import (
 // garbage collector has few objects to scan.
 type lasting struct {
 	// settled are the records of the newest snapshot.
-	settled *table
+	settled *changeTable
 	// frozen are the changes of earlier segments that are in no snapshot yet, oldest first. The maps
 	// do not change any more.
 	frozen []map[string]lastingChange
@@ -19,7 +19,7 @@ type lasting struct {
 }
 
 func newLasting() lasting {
-	return lasting{settled: &table{}, recent: map[string]lastingChange{}}
+	return lasting{settled: &changeTable{}, recent: map[string]lastingChange{}}
 }
 
 // get returns the value of a record.
@@ -93,6 +93,6 @@ func (l *lasting) freeze() {
 }
 
 // settle replaces the settled records and the oldest frozen changes by a table that has both.
-func (l *lasting) settle(t *table, frozen int) {
+func (l *lasting) settle(t *changeTable, frozen int) {
 	l.settled, l.frozen = t, slices.Clone(l.frozen[frozen:])
 }

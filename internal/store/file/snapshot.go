@@ -29,7 +29,7 @@ type snapshot struct {
 
 // writeSnapshot writes a snapshot with the records of a table. continues is the segment of the
 // snapshot that the table changes, or 0 if the table has all records.
-func (f *sealedFiles) writeSnapshot(s *snapshot, continues uint64, t *table) error {
+func (f *sealedFiles) writeSnapshot(s *snapshot, continues uint64, t *changeTable) error {
 	text := slices.Grow(f.begin(snapshotMagic), len(t.text)+1024)
 	text = binary.LittleEndian.AppendUint64(text, s.number)
 	text = binary.LittleEndian.AppendUint64(text, continues)
@@ -69,7 +69,7 @@ func (f *sealedFiles) readSnapshot() (chain []snapshotFile, damaged, err error) 
 type snapshotFile struct {
 	segment, number, continues uint64
 	state                      [3]frameEntry
-	table                      *table
+	table                      *changeTable
 }
 
 // readSnapshots reads a snapshot and those that it continues, newest first.
@@ -118,14 +118,14 @@ func (r *replayer) begin(chain []snapshotFile) (start wal.Start, err error) {
 }
 
 // recordsOf returns the records of a snapshot and of those that it continues, newest first.
-func recordsOf(chain []snapshotFile) *table {
-	var changes []*table
+func recordsOf(chain []snapshotFile) *changeTable {
+	var changes []*changeTable
 	for _, s := range slices.Backward(chain) {
 		changes = append(changes, s.table)
 	}
 	switch len(changes) {
 	case 0:
-		return &table{}
+		return &changeTable{}
 	case 1:
 		return changes[0]
 	}

@@ -14,22 +14,22 @@ type lastingChange struct {
 	deleted bool
 }
 
-// table is an immutable list of changes of records without an expiry, sorted by key: entries put and
+// changeTable is an immutable list of changes of records without an expiry, sorted by key: entries put and
 // delete as in a snapshot. The garbage collector does not scan a table, because a table has no
 // pointers to its records.
-type table struct {
+type changeTable struct {
 	text []byte
 	// starts are the offsets of the entries in text.
 	starts []int
 }
 
 // tableOf makes a table of changes by key. Later maps override earlier maps.
-func tableOf(layers []map[string]lastingChange) *table {
+func tableOf(layers []map[string]lastingChange) *changeTable {
 	all := map[string]lastingChange{}
 	for _, l := range layers {
 		maps.Copy(all, l)
 	}
-	t := &table{}
+	t := &changeTable{}
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		t.starts = append(t.starts, len(t.text))
 		if c := all[key]; c.deleted {
@@ -42,8 +42,8 @@ func tableOf(layers []map[string]lastingChange) *table {
 }
 
 // readTable makes a table of entries that were written from a table.
-func readTable(text []byte) (*table, error) {
-	t := &table{text: text}
+func readTable(text []byte) (*changeTable, error) {
+	t := &changeTable{text: text}
 	err := entries(text, func(e *frameEntry) error {
 		if e.kind != entryPut && e.kind != entryDelete {
 			return errEntry
@@ -55,7 +55,7 @@ func readTable(text []byte) (*table, error) {
 }
 
 // at returns the i-th key with its change.
-func (t *table) at(i int) (key []byte, c lastingChange) {
+func (t *changeTable) at(i int) (key []byte, c lastingChange) {
 	text := t.text[t.starts[i]:]
 	size := int(binary.LittleEndian.Uint16(text[1:]))
 	if text[0] == entryDelete {
@@ -66,7 +66,7 @@ func (t *table) at(i int) (key []byte, c lastingChange) {
 }
 
 // search returns the index of the first key that is not before a key.
-func (t *table) search(key string) int {
+func (t *changeTable) search(key string) int {
 	return sort.Search(len(t.starts), func(i int) bool {
 		k, _ := t.at(i)
 		return string(k) >= key
@@ -74,7 +74,7 @@ func (t *table) search(key string) int {
 }
 
 // find returns the change of a key. found is false if the table has none.
-func (t *table) find(key string) (c lastingChange, found bool) {
+func (t *changeTable) find(key string) (c lastingChange, found bool) {
 	i := t.search(key)
 	if i == len(t.starts) {
 		return c, false
@@ -84,22 +84,22 @@ func (t *table) find(key string) (c lastingChange, found bool) {
 }
 
 // entry returns the bytes of the i-th entry.
-func (t *table) entry(i int) []byte {
+func (t *changeTable) entry(i int) []byte {
 	if i+1 < len(t.starts) {
 		return t.text[t.starts[i]:t.starts[i+1]]
 	}
 	return t.text[t.starts[i]:]
 }
 
-func (t *table) append(entry []byte) {
+func (t *changeTable) append(entry []byte) {
 	t.starts = append(t.starts, len(t.text))
 	t.text = append(t.text, entry...)
 }
 
 // merge returns the changes of older and newer. If a key has changed in both, the newer change
 // counts. If all is true, older has all records, so deletions are left out.
-func merge(older, newer *table, all bool) *table {
-	out := &table{
+func merge(older, newer *changeTable, all bool) *changeTable {
+	out := &changeTable{
 		text:   make([]byte, 0, len(older.text)+len(newer.text)),
 		starts: make([]int, 0, len(older.starts)+len(newer.starts)),
 	}
@@ -126,7 +126,7 @@ func merge(older, newer *table, all bool) *table {
 }
 
 // mergeAll merges one or more tables, oldest first.
-func mergeAll(tables []*table) *table {
+func mergeAll(tables []*changeTable) *changeTable {
 	if len(tables) == 1 {
 		return tables[0]
 	}
