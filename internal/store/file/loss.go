@@ -17,19 +17,26 @@ func (s *Store) inPlace() error {
 		return err
 	}
 	for {
-		snapshot := s.maintain.snapshot.Load()
-		if snapshot == 0 || s.log.Oldest() == 1 {
+		chain := s.maintain.chain.Load()
+		if s.log.Oldest() == 1 {
 			return nil // the segments hold all records
 		}
-		path := filepath.Join(s.c.Folder, segmentFile(snapshotPrefix, snapshot))
-		_, err := s.c.FS.Stat(path)
-		if err == nil {
-			return nil
+		err := s.chainInPlace(chain)
+		if err == nil || chain == s.maintain.chain.Load() {
+			return err
 		}
-		if snapshot == s.maintain.snapshot.Load() {
+	}
+}
+
+// chainInPlace checks a snapshot and those that it continues.
+func (s *Store) chainInPlace(chain *snapshotChain) error {
+	for _, segment := range chain.segments {
+		path := filepath.Join(s.c.Folder, segmentFile(snapshotPrefix, segment))
+		if _, err := s.c.FS.Stat(path); err != nil {
 			return fmt.Errorf("%s is not in its place any more: %w", path, err)
 		}
 	}
+	return nil
 }
 
 // miss sets or clears the missing file that makes commits fail. mu is held.

@@ -16,8 +16,8 @@ import (
 )
 
 // longLog opens a store whose first segment was removed, and returns the names of the segments and
-// of the newest snapshot.
-func longLog(t *testing.T, c file.Config) (s *file.Store, segments []string, snapshot string) {
+// of the snapshots. The newest snapshot continues the others.
+func longLog(t *testing.T, c file.Config) (s *file.Store, segments, snapshots []string) {
 	t.Helper()
 	s = open(t, c)
 	long := strings.Repeat("x", 8<<10)
@@ -26,6 +26,9 @@ func longLog(t *testing.T, c file.Config) (s *file.Store, segments []string, sna
 	write := func(key, value string, expires time.Time) {
 		t.Helper()
 		eventually(t, "there is room", func() bool { return put(t, s, key, value, expires) == nil })
+	}
+	for i := range 40 {
+		write(fmt.Sprint("unchanged ", i), long, time.Time{})
 	}
 	for i := 0; ; i++ {
 		write(fmt.Sprint("key ", i%4), long, time.Time{})
@@ -41,17 +44,18 @@ func longLog(t *testing.T, c file.Config) (s *file.Store, segments []string, sna
 	deadline := time.Now().Add(20 * time.Second)
 	for before := ""; ; {
 		names := strings.Join(namesIn(t, c.Folder), " ")
-		segments, snapshot = nil, ""
+		segments, snapshots = nil, nil
 		for _, name := range namesIn(t, c.Folder) {
 			switch {
 			case strings.HasPrefix(name, "wal-"):
 				segments = append(segments, name)
 			case strings.HasPrefix(name, "snapshot-"):
-				snapshot = name
+				snapshots = append(snapshots, name)
 			}
 		}
-		if names == before && len(segments) > 1 && strings.TrimPrefix(snapshot, "snapshot-") == strings.TrimPrefix(segments[len(segments)-1], "wal-") {
-			return s, segments, snapshot
+		newest := "snapshot-" + strings.TrimPrefix(segments[len(segments)-1], "wal-")
+		if names == before && len(segments) > 1 && len(snapshots) > 1 && snapshots[len(snapshots)-1] == newest {
+			return s, segments, snapshots
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("the folder has %s", names)
@@ -78,7 +82,7 @@ func TestTheLossOfAnOlderSegmentOrASnapshotIsNoticed(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	c := file.WithSegments(p.config(), 64<<10)
-	s, segments, snapshot := longLog(t, c)
+	s, segments, snapshots := longLog(t, c)
 	// A commit that changes nothing, so that no further segment is begun.
 	commit := func() error {
 		return s.Commit(t.Context(), []string{"other"}, func(map[string]store.Record) (store.Changes, error) { return store.Changes{}, nil })
@@ -87,7 +91,7 @@ func TestTheLossOfAnOlderSegmentOrASnapshotIsNoticed(t *testing.T) {
 		err := commit()
 		return err != nil && fault.From(err).Reason == "STATE_UNAVAILABLE"
 	}
-	for _, name := range []string{segments[0], snapshot} {
+	for _, name := range append(snapshots, segments[0]) {
 		path := filepath.Join(c.Folder, name)
 		must(t, os.Rename(path, path+".away"))
 		if err := s.Healthy(t.Context()); err == nil || !strings.Contains(err.Error(), path) {
@@ -99,7 +103,8 @@ func TestTheLossOfAnOlderSegmentOrASnapshotIsNoticed(t *testing.T) {
 		eventually(t, "commits go on with "+name, func() bool { return commit() == nil })
 	}
 	must(t, s.Close())
-	for _, name := range []string{segments[0], segments[len(segments)-1], snapshot} {
+	// Without a newer snapshot a start goes on from an older one, since their segments are there.
+	for _, name := range []string{segments[0], segments[len(segments)-1], snapshots[0]} {
 		path := filepath.Join(c.Folder, name)
 		must(t, os.Rename(path, filepath.Join(filepath.Dir(c.Folder), name)))
 		if _, err := file.Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), strings.TrimRight(name, "0123456789abcdef")) || !strings.Contains(err.Error(), "docs/state.md") {

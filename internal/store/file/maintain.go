@@ -23,12 +23,11 @@ type maintainer struct {
 	files *sealedFiles
 	wake  chan struct{}
 	ended chan struct{}
-	// snapshot is the segment with which the newest durable snapshot begins. indexed is the newest
-	// segment up to which all segments have an index.
-	snapshot  atomic.Uint64
-	continued continued
-	indexed   uint64
-	failing   bool
+	// chain is the newest durable snapshot with those that it continues.
+	chain atomic.Pointer[snapshotChain]
+	// indexed is the newest segment up to which all segments have an index.
+	indexed uint64
+	failing bool
 }
 
 // begun records that the next frame is the first of its segment. mu is held, and the frame is not
@@ -81,11 +80,32 @@ func (m *maintainer) work() error {
 	return err
 }
 
-// continued describes the snapshots with changes only that the newest snapshot consists of.
-type continued struct{ files, bytes int }
+// snapshotChain describes a snapshot and those that it continues.
+type snapshotChain struct {
+	// segments are the segments of the snapshots, newest first. The last snapshot has all records.
+	segments []uint64
+	// changed is the size in bytes of the changes in the others.
+	changed int
+}
 
-// mostContinued is the maximum number of such snapshots.
-const mostContinued = 32
+// newest returns the segment with which the snapshot begins, or 0 if there is none.
+func (c *snapshotChain) newest() uint64 {
+	if len(c.segments) == 0 {
+		return 0
+	}
+	return c.segments[0]
+}
+
+// oldest returns the segment of the snapshot that has all records, or 0 if there is none.
+func (c *snapshotChain) oldest() uint64 {
+	if len(c.segments) == 0 {
+		return 0
+	}
+	return c.segments[len(c.segments)-1]
+}
+
+// mostChained is the maximum number of snapshots in a chain.
+const mostChained = 33
 
 // writeSnapshot writes the changes since the last snapshot. When the changes since the last snapshot
 // with all records are half as large as all records, it writes all records: so the bytes written for
@@ -100,33 +120,30 @@ func (m *maintainer) writeSnapshot() error {
 	}
 	changes := tableOf(frozen)
 	all := merge(settled, changes, true)
-	written, continues := changes, m.snapshot.Load()
-	next := continued{m.continued.files + 1, m.continued.bytes + len(changes.text)}
-	if continues == 0 || next.files > mostContinued || next.bytes > len(all.text)/2 {
-		written, continues, next = all, 0, continued{}
+	chain := m.chain.Load()
+	written, continues := changes, chain.newest()
+	next := &snapshotChain{append([]uint64{s.segment}, chain.segments...), chain.changed + len(changes.text)}
+	if continues == 0 || len(next.segments) > mostChained || next.changed > len(all.text)/2 {
+		written, continues, next = all, 0, &snapshotChain{segments: []uint64{s.segment}}
 	}
 	if err := m.files.writeSnapshot(s, continues, written); err != nil {
 		return err
 	}
-	m.snapshot.Store(s.segment)
-	m.continued = next
+	m.chain.Store(next)
 	m.store.mu.Lock()
 	last.settle(all, len(frozen))
 	if m.store.snapshots == s {
 		m.store.snapshots = nil
 	}
 	m.store.mu.Unlock()
-	if continues > 0 {
-		return nil
-	}
 	return m.removeOlder()
 }
 
-// removeOlder removes all snapshots but the newest, which has all records.
+// removeOlder removes the snapshots before the newest one that has all records.
 func (m *maintainer) removeOlder() error {
 	names, err := m.files.fs.Names(m.files.folder)
 	for _, name := range names {
-		if n, ok := segmentOf(snapshotPrefix, name); ok && n < m.snapshot.Load() {
+		if n, ok := segmentOf(snapshotPrefix, name); ok && n < m.chain.Load().oldest() {
 			err = errors.Join(err, m.remove(snapshotPrefix, n))
 		}
 	}
@@ -173,7 +190,7 @@ func (m *maintainer) giveUp() error {
 	now := s.c.Now().UnixMilli()
 	s.mu.Lock()
 	before := s.oldest
-	for oldest := s.oldest; oldest < min(m.snapshot.Load(), m.indexed+1, s.progress.synced.frame.Segment); oldest++ {
+	for oldest := s.oldest; oldest < min(m.chain.Load().newest(), m.indexed+1, s.progress.synced.frame.Segment); oldest++ {
 		if s.records.index(oldest).until > now {
 			break
 		}

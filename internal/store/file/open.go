@@ -159,7 +159,7 @@ const walPrefix = "wal-"
 // indexes reads the indexes of the segments that are not replayed.
 func (s *Store) indexes(l *wal.Log, files *sealedFiles, r *replayer) error {
 	var all []*segmentIndex
-	for n := max(l.Oldest(), r.oldest); n < r.snapshot; n++ {
+	for n := max(l.Oldest(), r.oldest); n < r.snapshots.newest(); n++ {
 		i, err := files.readIndex(n)
 		if err != nil {
 			return fmt.Errorf("%s: %w", segmentFile(indexPrefix, n), err)
@@ -215,9 +215,9 @@ func (s *Store) start(ctx context.Context, r *replayer, files *sealedFiles) erro
 	s.state = r.chain
 	s.chain = audit.NewChain(s.c.Trail.Key, r.chain.origin, r.chain.at)
 	s.maintain = &maintainer{
-		store: s, files: files, wake: make(chan struct{}, 1), ended: make(chan struct{}), continued: r.continued,
+		store: s, files: files, wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
-	s.maintain.snapshot.Store(r.snapshot)
+	s.maintain.chain.Store(&r.snapshots)
 	go s.run()
 	b, err := s.trail.open(ctx, r)
 	if err == nil {

@@ -109,10 +109,11 @@ func (r *replayer) begin(chain []snapshotFile) (start wal.Start, err error) {
 			return start, err
 		}
 	}
-	r.snapshot = newest.segment
-	for _, s := range chain[:len(chain)-1] {
-		r.continued.files++
-		r.continued.bytes += len(s.table.text)
+	for i, s := range chain {
+		r.snapshots.segments = append(r.snapshots.segments, s.segment)
+		if i < len(chain)-1 {
+			r.snapshots.changed += len(s.table.text)
+		}
 	}
 	return wal.Start{Segment: newest.segment, Number: newest.number}, nil
 }
@@ -185,9 +186,8 @@ type replayer struct {
 	oldest  uint64
 	// known reports that the trail was begun.
 	known bool
-	// snapshot is the segment of the snapshot that was read.
-	snapshot  uint64
-	continued continued
+	// snapshots are the snapshot that was read and those that it continues.
+	snapshots snapshotChain
 }
 
 // entry applies an entry. segment and frame are its location.
