@@ -1,11 +1,12 @@
 package upstream
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
@@ -77,8 +78,7 @@ func quotes(text, value string) bool {
 	if len(value) > len(text) || !strings.ContainsFunc(value, escapes) {
 		return false
 	}
-	plain, escaped := inJSON(value)
-	return strings.Contains(text, plain) || strings.Contains(text, escaped)
+	return slices.ContainsFunc(inJSON(value), func(form string) bool { return strings.Contains(text, form) })
 }
 
 // searched is a text in which secrets are searched.
@@ -169,13 +169,16 @@ func escapes(r rune) bool {
 	return r < ' ' || r > '~' || strings.ContainsRune("\"\\<>&", r)
 }
 
-// inJSON returns a value as encoded in a JSON string: as sent, and with HTML escapes.
-func inJSON(value string) (plain, escaped string) {
-	quoted, err := encode(&value)
-	if err != nil {
-		return value, value
+// inJSON returns a value as encoders write it in a JSON string: as sent, with the escapes for JavaScript, and with
+// those for HTML too.
+func inJSON(value string) []string {
+	var forms []string
+	for _, escapes := range [][]jsonv2.Options{
+		nil, {jsontext.EscapeForJS(true)}, {jsontext.EscapeForJS(true), jsontext.EscapeForHTML(true)},
+	} {
+		if quoted, err := jsonv2.Marshal(&value, escapes...); err == nil {
+			forms = append(forms, string(quoted[1:len(quoted)-1]))
+		}
 	}
-	var html bytes.Buffer
-	json.HTMLEscape(&html, quoted)
-	return string(quoted[1 : len(quoted)-1]), string(html.Bytes()[1 : html.Len()-1])
+	return forms
 }

@@ -94,7 +94,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		answer, err := c.exchange(r, out, trace)
-		if err == nil || !kept || !nothingLeft(err) {
+		// An ended request fails on each kept connection.
+		if err == nil || !kept || !nothingLeft(err) || r.Context().Err() != nil {
 			return answer, err
 		}
 	}
