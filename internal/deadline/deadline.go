@@ -92,8 +92,8 @@ func (c *Context) Value(key any) any {
 }
 
 // AfterCancel is context.AfterFunc for a caller that keeps the deadline itself, such as on a connection. It
-// calls f when ctx is canceled before its deadline, and starts no timer for a Context. It does not call f
-// after End.
+// calls f when ctx is canceled before its deadline, and starts no timer for a Context. End does not call f: the
+// caller must call stop.
 func AfterCancel(ctx context.Context, f func()) (stop func() bool) {
 	if c, ok := ctx.(*Context); ok {
 		ctx = c.Context

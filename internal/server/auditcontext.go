@@ -84,6 +84,15 @@ func (t *auditContext) targetOf(m *contract.Method, request proto.Message) *cont
 	return &t.target
 }
 
+// dropRequest releases the request. Work in the background may keep the context of the call for longer than
+// the memory of the request is counted.
+func (t *auditContext) dropRequest() {
+	t.request = nil
+	if r := t.repeatable; r != nil {
+		r.request, t.repeatable = nil, nil
+	}
+}
+
 // recordID returns the identifier that links the audit records of the call. The request id is not
 // suitable, because callers may choose and repeat it. The identifier is created on demand, because
 // most calls leave no record.

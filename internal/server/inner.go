@@ -158,6 +158,7 @@ func (i *Inner) identity(ctx context.Context, call InnerCall) (idempotency.Call,
 // change is recorded. A key that was sent with another request is a fault.
 func (i *Inner) Replay(ctx context.Context, of proto.Message) (answer proto.Message, known bool, err error) {
 	call, err := i.identity(ctx, InnerCall{Of: of})
+	auditFrom(ctx).dropRequest()
 	if err != nil || call.Key == "" && !call.Retry {
 		return nil, false, err
 	}

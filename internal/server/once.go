@@ -128,10 +128,12 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
 		if m == nil || !m.Changes || m.ByName || request == nil {
+			auditFrom(ctx).dropRequest()
 			return next(ctx, req)
 		}
 		s := &sharedChange{once: &c.Idempotency}
 		call, err := c.changeOf(ctx, info.FullMethod, m, request, s)
+		auditFrom(ctx).dropRequest()
 		if err != nil {
 			return nil, err
 		}
