@@ -119,34 +119,40 @@ func (b *Body) Release() {
 	}
 }
 
-// bodyKey and cancelKey are the context keys of the body of a call, and of the function that ends its stream.
-type (
-	bodyKey   struct{}
-	cancelKey struct{}
-)
+// requestState is the state of a request during its arrival, stored in the context of the call.
+type requestState struct {
+	body   *Body
+	cancel context.CancelFunc
+}
+
+type callKey struct{}
+
+func callFrom(ctx context.Context) requestState {
+	if c, is := ctx.Value(callKey{}).(*requestState); is {
+		return *c
+	}
+	return requestState{}
+}
 
 // With returns a context for a call whose body is b.
 func With(ctx context.Context, b *Body) context.Context {
-	return context.WithValue(ctx, bodyKey{}, b)
+	return context.WithValue(ctx, callKey{}, &requestState{b, callFrom(ctx).cancel})
 }
 
 // WithCancel returns a context for a call whose stream ends when cancel is
 // called.
 func WithCancel(ctx context.Context, cancel context.CancelFunc) context.Context {
-	return context.WithValue(ctx, cancelKey{}, cancel)
+	return context.WithValue(ctx, callKey{}, &requestState{callFrom(ctx).body, cancel})
 }
 
 // From returns the body of the call of ctx. Nil: the call has none.
-func From(ctx context.Context) *Body {
-	b, _ := ctx.Value(bodyKey{}).(*Body)
-	return b
-}
+func From(ctx context.Context) *Body { return callFrom(ctx).body }
 
 // Cancel ends the stream of the call of ctx, so that no more of its body is read. Without WithCancel it does
 // nothing.
 func Cancel(ctx context.Context) {
-	if cancel, is := ctx.Value(cancelKey{}).(context.CancelFunc); is {
-		cancel()
+	if c := callFrom(ctx); c.cancel != nil {
+		c.cancel()
 	}
 }
 
