@@ -15,7 +15,7 @@ type activation struct {
 
 	// groups and scopes are the lists of the question for CEL.
 	groups, scopes textList
-	// candidates is memory for the lists of rules that can apply.
+	// candidates is memory for the lists of rules that can apply, in the allocation of the activation.
 	candidates [8][]*compiledRule
 	// literals are the string literals of the rule that is evaluated.
 	literals []any

@@ -38,7 +38,8 @@ func (l *Listings) Apply(ctx context.Context, a *change.Attempt, next change.Nex
 	return r, err
 }
 
-// publishChange publishes the event of a change that began after since, and then applies the event.
+// publishChange publishes the event of a change that began after since, and then applies the event. A single
+// replica publishes nothing, so the event of its changes need not be copied to the heap for publish.
 func (a *accountListings) publishChange(ctx context.Context, e logEvent, since uint64) {
 	if a.listings.config.Log == nil {
 		a.mu.Lock()

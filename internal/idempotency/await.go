@@ -182,7 +182,8 @@ func (k *Coordinator) openIntent(id, caller string) Intent {
 	return e.Intent
 }
 
-// readOutcome returns the outcome of an intent, whose call has the record callKey, nil if there is none, and whether the intent is open.
+// readOutcome returns the outcome of an intent, nil if there is none, and whether the intent is open. callKey is
+// the name of the record of the intent's call.
 func (k *Coordinator) readOutcome(ctx context.Context, callKey, id string) (r *callResult, open bool, err error) {
 	ownKey, openKey := outcomePrefix+id, openPrefix+id
 	now, err := k.config.Store.Get(ctx, callKey, ownKey, openKey)

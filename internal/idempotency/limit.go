@@ -27,6 +27,7 @@ func (l *limits) context() context.Context {
 	defer l.mu.Unlock()
 	if now := time.Now(); l.last == nil || !now.Before(l.until) {
 		ctx, cancel := context.WithTimeout(l.life, l.limit)
+		// Nobody else ends ctx, since running changes may share it.
 		context.AfterFunc(ctx, cancel)
 		l.last, l.until = ctx, now.Add(l.limit/limitParts)
 	}
