@@ -47,19 +47,12 @@ func ReadFile(name string) (*Engine, *PolicyFile, error) {
 
 // Parse is ReadFile for bytes that were already read.
 func Parse(data []byte) (*Engine, *PolicyFile, error) {
-	file := &PolicyFile{}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	switch err := decoder.Decode(file); {
-	case errors.Is(err, io.EOF):
-		// The file may just be written. A policy that denies everything is
-		// written as rules: [].
-		return nil, nil, Mistakes{{Text: "must not be empty"}}
-	case err != nil:
-		return nil, nil, unreadable(err)
-	}
-	if err := decoder.Decode(&PolicyFile{}); !errors.Is(err, io.EOF) {
-		return nil, nil, Mistakes{{Text: "must be one YAML document"}}
+	file, plain := readPlain(data)
+	if !plain {
+		var err error
+		if file, err = readYAML(data); err != nil {
+			return nil, nil, err
+		}
 	}
 	engine, err := NewEngine(file.Rules)
 	if err != nil {
@@ -67,6 +60,25 @@ func Parse(data []byte) (*Engine, *PolicyFile, error) {
 	}
 	engine.digest = digestOf(data)
 	return engine, file, located(engine.Run(file.Tests), data)
+}
+
+// readYAML reads a policy file with the YAML library.
+func readYAML(data []byte) (*PolicyFile, error) {
+	file := &PolicyFile{}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	switch err := decoder.Decode(file); {
+	case errors.Is(err, io.EOF):
+		// The file may just be written. A policy that denies everything is
+		// written as rules: [].
+		return nil, Mistakes{{Text: "must not be empty"}}
+	case err != nil:
+		return nil, unreadable(err)
+	}
+	if err := decoder.Decode(&PolicyFile{}); !errors.Is(err, io.EOF) {
+		return nil, Mistakes{{Text: "must be one YAML document"}}
+	}
+	return file, nil
 }
 
 // digestOf returns the digest of a policy file.
