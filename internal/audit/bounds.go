@@ -89,6 +89,11 @@ func fitting(list []Secret) []Secret {
 	if most <= maxNames {
 		return list
 	}
+	return measured(list)
+}
+
+// measured is fitting for a list that may be too long. Its buffer is large for a stack, so it is separate.
+func measured(list []Secret) []Secret {
 	var buf [8 * maxName]byte
 	size := 0
 	for i, s := range list {

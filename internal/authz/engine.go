@@ -41,8 +41,10 @@ func NewEngine(rules []Rule) (*Engine, error) {
 
 // Decide answers one question. A rule that needs a name which the question lacks is skipped, and then
 // Decision.NeedsName is true.
-func (e *Engine) Decide(q Question) Decision {
-	asked := &activation{Question: q}
+func (e *Engine) Decide(q Question) Decision { return e.decide(&q) }
+
+func (e *Engine) decide(q *Question) Decision {
+	asked := &activation{Question: *q}
 	c := candidates{question: &asked.Question, action: actionOf(q.Action), lists: asked.candidates[:0]}
 	e.index.find(&c)
 	for r := c.next(); r != nil; r = c.next() {

@@ -132,7 +132,7 @@ func (r *Rules) Reaches(p authn.Principal, account string) bool {
 // Decide answers one question with the rules in force.
 func (r *Rules) Decide(q Question) Decision {
 	e := r.engine.Load()
-	d := e.Decide(q)
+	d := e.decide(&q)
 	d.Policy = e.digest
 	return d
 }

@@ -65,9 +65,9 @@ func (k *Coordinator) resolve(f *flight) callResult {
 
 // find returns the record of the call of f. It returns nil if there is none that may answer f.
 func (k *Coordinator) find(ctx context.Context, f *flight) (*callEntry, error) {
-	unrecordedCall := f.call.unrecordedCall
-	f.call.unrecordedCall = false
-	if !f.call.mayShare() || unrecordedCall {
+	unrecorded := f.unrecorded
+	f.unrecorded = false
+	if !f.call.mayShare() || unrecorded {
 		return nil, nil //nolint:nilnil // no record and no error is a plain answer
 	}
 	key := f.call.record

@@ -105,19 +105,20 @@ func (k *Coordinator) tryBegin(ctx context.Context, f *flight, own *claim) (*ope
 	if !held() {
 		return nil, notKept(errNoHeartbeat)
 	}
-	intent, err := k.ask(ctx, f, own.urged, Intent{})
-	if err != nil {
+	op := &operation{claim: own, held: held}
+	op.entry = openEntry{
+		reservation: f.call.Reservation, Owner: k.config.Replica, Call: f.call.identity, Print: f.call.print, Keyed: f.call.Key != "",
+		named: entryKeys{call: f.call.record},
+	}
+	if err := k.ask(ctx, f, own.urged, &op.entry.Intent); err != nil {
 		return nil, err
 	}
-	op := &operation{claim: own, held: held, entry: openEntry{
-		reservation: f.call.Reservation, Intent: intent, Owner: k.config.Replica, Call: f.call.identity, Print: f.call.print, Keyed: f.call.Key != "",
-		named: entryKeys{call: f.call.record},
-	}}
-	k.adopt(f, intent.ID)
+	id := op.entry.Intent.ID
+	k.adopt(f, id)
 	entered := false
 	defer func() {
 		if !entered {
-			k.leave(intent.ID)
+			k.leave(id)
 		}
 	}()
 	if err := k.enter(ctx, f, op); err != nil {
@@ -182,13 +183,14 @@ func (k *Coordinator) pollUnlocked(ctx context.Context, f *flight) error {
 	}
 }
 
-// ask calls Description.Intent and fills in the defaults. The id and start time of earlier, if set, are retained.
-func (k *Coordinator) ask(ctx context.Context, f *flight, urged <-chan struct{}, earlier Intent) (Intent, error) {
-	began, i := time.Now(), Intent{}
+// ask sets i to Description.Intent with the defaults. The id and start time of i, if set, are retained.
+func (k *Coordinator) ask(ctx context.Context, f *flight, urged <-chan struct{}, i *Intent) error {
+	began, earlierID, earlierBegan := time.Now(), i.ID, i.Began
+	*i = Intent{}
 	if f.call.Description != nil {
 		var err error
-		if i, err = f.call.Description.Intent(ctx, urged); err != nil {
-			return i, err
+		if *i, err = f.call.Description.Intent(ctx, urged); err != nil {
+			return err
 		}
 	}
 	if i.ID == "" {
@@ -205,13 +207,13 @@ func (k *Coordinator) ask(ctx context.Context, f *flight, urged <-chan struct{},
 	}
 	i.Objects, i.Within = f.call.Objects, f.call.Within
 	if len(i.Op)+len(i.Baseline) > mostIntent {
-		return i, tooLarge()
+		return tooLarge()
 	}
-	if earlier.ID != "" {
-		i.ID, i.Began = earlier.ID, earlier.Began
+	if earlierID != "" {
+		i.ID, i.Began = earlierID, earlierBegan
 	}
 	if f.call.Reservation != nil {
 		i.Reserved = f.call.Reservation.Note()
 	}
-	return i, nil
+	return nil
 }

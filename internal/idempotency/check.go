@@ -13,7 +13,7 @@ import (
 // fault.
 func (k *Coordinator) Wait(ctx context.Context, caller string, objects ...string) error {
 	patience := time.Now().Add(k.config.Patience)
-	f := &flight{call: Call{Caller: caller, Objects: distinct(objects), Urgent: true, record: callPrefix}, ctx: ctx}
+	f := &flight{call: &Call{Caller: caller, Objects: distinct(objects), Urgent: true, record: callPrefix}, ctx: ctx}
 	own, err := k.lock(ctx, patience, f)
 	if err == nil {
 		own.free()

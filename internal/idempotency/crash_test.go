@@ -55,7 +55,7 @@ func killAt(t *testing.T, at idempotency.Step, call idempotency.Call, edit func(
 	began, done := time.Now(), w.count("a")
 
 	second := life(t, d, w, edit)
-	a, err := second.Do(t.Context(), again(call), func(_ context.Context, op *idempotency.Operation) ([]byte, error) { return w.act(op, "a"), nil })
+	a, err := second.Do(t.Context(), new(again(call)), func(_ context.Context, op *idempotency.Operation) ([]byte, error) { return w.act(op, "a"), nil })
 	if err != nil || string(a.Body) != "a number 1" || a.Replayed != (done == 1) {
 		t.Errorf("answered %q, replayed %t, %v", a.Body, a.Replayed, err)
 	}

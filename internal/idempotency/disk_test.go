@@ -48,13 +48,13 @@ func TestAFolderOutlivesItsProcess(t *testing.T) {
 	act := func(_ context.Context, op *idempotency.Operation) ([]byte, error) { return w.act(op, "a"), nil }
 
 	first, end := fileLife(t, folder, w, "first")
-	if a, err := first.Do(t.Context(), done, act); err != nil || string(a.Body) != "a number 1" {
+	if a, err := first.Do(t.Context(), new(done), act); err != nil || string(a.Body) != "a number 1" {
 		t.Fatalf("%q, %v", a.Body, err)
 	}
 	executed, left := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(left)
-		_, _ = first.Do(t.Context(), half, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		_, _ = first.Do(t.Context(), new(half), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			w.act(op, "b")
 			close(executed)
 			<-ctx.Done()
@@ -68,7 +68,7 @@ func TestAFolderOutlivesItsProcess(t *testing.T) {
 	second, end := fileLife(t, folder, w, "second")
 	defer end()
 	for call, want := range map[*idempotency.Call]string{&done: "a number 1", &half: "b number 1"} {
-		if a, err := second.Do(t.Context(), *call, act); err != nil || string(a.Body) != want || !a.Replayed {
+		if a, err := second.Do(t.Context(), new(*call), act); err != nil || string(a.Body) != want || !a.Replayed {
 			t.Errorf("%q, replayed %t, %v", a.Body, a.Replayed, err)
 		}
 	}
@@ -106,7 +106,7 @@ func BenchmarkDo(b *testing.B) {
 					name := fmt.Sprint(n.Add(1))
 					c := on(keyed(name, name), "object "+name)
 					c.Payload = payload
-					_, err := k.Do(b.Context(), c, func(context.Context, *idempotency.Operation) ([]byte, error) { return answer, nil })
+					_, err := k.Do(b.Context(), &c, func(context.Context, *idempotency.Operation) ([]byte, error) { return answer, nil })
 					if err != nil {
 						b.Error(err)
 					}
@@ -122,7 +122,7 @@ func BenchmarkReplay(b *testing.B) {
 	answer := make([]byte, 512)
 	b.ReportAllocs()
 	for b.Loop() {
-		_, err := k.Do(b.Context(), keyed("k", "a"), func(context.Context, *idempotency.Operation) ([]byte, error) { return answer, nil })
+		_, err := k.Do(b.Context(), new(keyed("k", "a")), func(context.Context, *idempotency.Operation) ([]byte, error) { return answer, nil })
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -15,8 +15,11 @@ type flightKey struct{ identity, print string }
 
 // flight runs one call. Other calls with the same identity and request can join.
 type flight struct {
-	call Call
+	// call is not modified, because its owner may still read it.
+	call *Call
 	run  Run
+	// unrecorded says that the first call of find need not look for a record.
+	unrecorded bool
 
 	// ctx has the values of the first caller and ends with the Coordinator.
 	ctx context.Context //nolint:containedctx // a flight outlives the call that began it
@@ -57,9 +60,9 @@ type callResult struct {
 var errNoResult = errors.New("a flight ended without a result")
 
 // newFlight starts with one caller waiting.
-func (k *Coordinator) newFlight(ctx context.Context, c Call, run Run) *flight {
+func (k *Coordinator) newFlight(ctx context.Context, c *Call, run Run) *flight {
 	c.Objects = distinct(c.Objects)
-	f := &flight{call: c, run: run, done: make(chan struct{}), waiting: 1, detached: detachedRun{Context: k.life, caller: ctx}}
+	f := &flight{call: c, run: run, done: make(chan struct{}), waiting: 1, unrecorded: c.unrecordedCall, detached: detachedRun{Context: k.life, caller: ctx}}
 	f.ctx = &f.detached
 	end, _ := ctx.Deadline()
 	f.wanted.Begin(f.ctx, end, nil)
@@ -94,11 +97,13 @@ func (e *detachedRun) Value(key any) any {
 // fault, a panic, or any other fault after the Limit. Recover then determines the outcome, and the callers
 // wait for it. Any other fault means that nothing was done. Do does not record such a fault.
 //
+// Do keeps c. The caller must not modify c or use it for another call.
+//
 // The error is a fault. Do itself returns KeyReused with reason IDEMPOTENCY_KEY_REUSED, Unavailable with
 // reason CHANGE_IN_PROGRESS, STATE_UNAVAILABLE or SHUTTING_DOWN, and the fault of ctx.
-func (k *Coordinator) Do(ctx context.Context, c Call, run Run) (Answer, error) {
+func (k *Coordinator) Do(ctx context.Context, c *Call, run Run) (Answer, error) {
 	if c.Key == "" && c.Retry && !c.looked {
-		if _, err := k.look(ctx, &c); err != nil {
+		if _, err := k.look(ctx, c); err != nil {
 			return Answer{}, fault.From(err)
 		}
 	}
@@ -130,9 +135,9 @@ func (k *Coordinator) Do(ctx context.Context, c Call, run Run) (Answer, error) {
 // joinFlight joins the flight of the same identity and request, or starts a flight. Two requests with the same key
 // get two flights. The commit of the intent decides between them.
 func (k *Coordinator) joinFlight(
-	ctx context.Context, c Call, run Run,
+	ctx context.Context, c *Call, run Run,
 ) (f *flight, leads bool, refusal *fault.Error) {
-	k.digest.mark(&c)
+	k.digest.mark(c)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	key := flightKey{c.identity, c.print}

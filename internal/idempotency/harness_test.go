@@ -190,7 +190,7 @@ func (r *replica) run(
 ) <-chan ended {
 	out := make(chan ended, 1)
 	go func() {
-		a, err := r.Do(ctx, c, run)
+		a, err := r.Do(ctx, &c, run)
 		e := ended{Answer: a}
 		if err != nil {
 			e.err = fault.From(err)

@@ -59,8 +59,8 @@ func (k *Coordinator) confirm(ctx context.Context, f *flight, op *operation) err
 		return nil
 	}
 	before := op.entry.Intent
-	now, err := k.ask(ctx, f, op.urged, before)
-	if err != nil {
+	now := Intent{ID: before.ID, Began: before.Began}
+	if err := k.ask(ctx, f, op.urged, &now); err != nil {
 		return err
 	}
 	if bytes.Equal(now.Baseline, before.Baseline) {

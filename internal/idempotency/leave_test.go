@@ -67,7 +67,7 @@ func TestWhenAChangeIsWanted(t *testing.T) {
 					ctx, leave := context.WithCancel(t.Context())
 					defer time.AfterFunc(stay, leave).Stop()
 					defer leave()
-					_, _ = r.Do(ctx, keyed("k", "a"), func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
+					_, _ = r.Do(ctx, new(keyed("k", "a")), func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 						select {
 						case <-op.Wanted.Done():
 							ended = time.Since(began)

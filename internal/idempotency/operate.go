@@ -29,15 +29,26 @@ func (k *Coordinator) operate(f *flight, op *operation) callResult {
 	return r
 }
 
+// perform makes the change and commits the outcome. It is shallow on the stack while the change waits for
+// Cloudflare.
 func (k *Coordinator) perform(f *flight, op *operation) callResult {
-	i := &op.entry.Intent
+	ctx := k.beginRun(f, op)
+	body, err := guarded(func() ([]byte, error) { return f.run(ctx, &op.running) })
+	return k.endRun(ctx, f, op, body, err)
+}
+
+// beginRun prepares op for Run and returns the context of Run.
+func (k *Coordinator) beginRun(f *flight, op *operation) context.Context {
 	op.detached = detachedRun{Context: k.limits.context(), caller: f.detached.caller}
 	op.deadline, _ = op.detached.Deadline()
-	ctx := context.Context(&op.detached)
-	running := &op.running
-	*running = Operation{Intent: *i, Held: op.held, Wanted: &f.wanted, Urged: op.urged}
-	k.runs(&running.Intent)
-	body, err := guarded(func() ([]byte, error) { return f.run(ctx, running) })
+	op.running = Operation{Intent: op.entry.Intent, Held: op.held, Wanted: &f.wanted, Urged: op.urged}
+	k.runs(&op.running.Intent)
+	return &op.detached
+}
+
+// endRun commits the outcome of Run.
+func (k *Coordinator) endRun(ctx context.Context, f *flight, op *operation, body []byte, err error) callResult {
+	i, running := &op.entry.Intent, &op.running
 	if errors.Is(err, errPanicked) {
 		k.observe(about(EventPanicked, i, err))
 	}

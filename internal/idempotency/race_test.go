@@ -135,7 +135,7 @@ func (s *storm) insist(key string) {
 		r := s.replicas[s.random.IntN(len(s.replicas))]
 		s.mu.Unlock()
 		ctx, leave := context.WithTimeout(s.t.Context(), time.Duration(10+s.below(20000))*time.Millisecond)
-		a, err := r.Do(ctx, c, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) { return s.change(ctx, op, key) })
+		a, err := r.Do(ctx, new(c), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) { return s.change(ctx, op, key) })
 		leave()
 		s.mu.Lock()
 		if err == nil {

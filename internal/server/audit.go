@@ -31,25 +31,30 @@ type Denials interface {
 func auditDenials(to Denials, log *zap.Logger) grpc.UnaryServerInterceptor {
 	unauthenticated := rate.NewLimiter(unauthenticatedPerSecond, unauthenticatedBurst)
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		t := auditFrom(ctx)
 		answer, err := next(ctx, req)
-		switch {
-		case !isDenial(err):
-		case t.caller.Name == "" && !unauthenticated.Allow():
-			if counting, ok := to.(interface{ Suppress(audit.Record) }); ok {
-				counting.Suppress(audit.Record{})
-			}
-		default:
-			t.shorten()
-			r := t.record(ctx)
-			r.Reason, r.Code = reasonOf(err), codeOf(err)
-			// The caller may be gone; the denial must be recorded all the same.
-			if lost := to.Denial(context.WithoutCancel(ctx), r); lost != nil {
-				// The call is refused in any case, so the error is only logged.
-				log.Error("a denial is not in the audit trail", zap.String("request_id", r.RequestID), zap.Error(lost))
-			}
+		if isDenial(err) {
+			recordDenial(ctx, to, log, unauthenticated, err)
 		}
 		return answer, err
+	}
+}
+
+// recordDenial records the denial err of a call.
+func recordDenial(ctx context.Context, to Denials, log *zap.Logger, unauthenticated *rate.Limiter, err error) {
+	t := auditFrom(ctx)
+	if t.caller.Name == "" && !unauthenticated.Allow() {
+		if counting, ok := to.(interface{ Suppress(audit.Record) }); ok {
+			counting.Suppress(audit.Record{})
+		}
+		return
+	}
+	t.shorten()
+	r := t.record(ctx)
+	r.Reason, r.Code = reasonOf(err), codeOf(err)
+	// The caller may be gone; the denial must be recorded all the same.
+	if lost := to.Denial(context.WithoutCancel(ctx), r); lost != nil {
+		// The call is refused in any case, so the error is only logged.
+		log.Error("a denial is not in the audit trail", zap.String("request_id", r.RequestID), zap.Error(lost))
 	}
 }
 

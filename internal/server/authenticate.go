@@ -21,24 +21,32 @@ func authenticate(a *authn.Authenticator, fresh bool) grpc.UnaryServerIntercepto
 		if strings.HasPrefix(info.FullMethod, healthService) {
 			return next(ctx, req)
 		}
-		o, known := authn.AuthenticationFrom(ctx)
-		if known {
-			o = a.Recheck(ctx, o)
-		} else {
-			o = identify(ctx, a)
+		ctx, err := withCaller(ctx, a, fresh)
+		if err != nil {
+			return nil, err
 		}
-		if o.Err != nil {
-			// For a verified credential, the audit record of the refusal names the credential, so
-			// that an operator can correct the configuration.
-			auditFrom(ctx).caller.Credential, _ = authn.RefusedCredential(o.Err)
-			return nil, o.Err
-		}
-		telemetry.CallFrom(ctx).SetCaller(o.Principal.Name)
-		t := auditFrom(ctx)
-		t.caller = o.Principal
-		ctx = scope.WithCall(authn.WithPrincipal(ctx, &t.caller), t.caller.Payer(), t.answer, fresh || wantsFresh(ctx))
 		return next(ctx, req)
 	}
+}
+
+// withCaller returns the context of an authenticated call, or the refusal of its credential.
+func withCaller(ctx context.Context, a *authn.Authenticator, fresh bool) (context.Context, error) {
+	o, known := authn.AuthenticationFrom(ctx)
+	if known {
+		o = a.Recheck(ctx, o)
+	} else {
+		o = identify(ctx, a)
+	}
+	t := auditFrom(ctx)
+	if o.Err != nil {
+		// For a verified credential, the audit record of the refusal names the credential, so
+		// that an operator can correct the configuration.
+		t.caller.Credential, _ = authn.RefusedCredential(o.Err)
+		return nil, o.Err
+	}
+	telemetry.CallFrom(ctx).SetCaller(o.Principal.Name)
+	t.caller = o.Principal
+	return scope.WithCall(authn.WithPrincipal(ctx, &t.caller), t.caller.Payer(), t.answer, fresh || wantsFresh(ctx)), nil
 }
 
 // identify authenticates a call from the network. From then on the connection counts as a

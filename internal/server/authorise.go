@@ -68,25 +68,34 @@ func authorise(r Rights) grpc.UnaryServerInterceptor {
 			// second line of defence.
 			return nil, fault.New(fault.Denied, fault.ReasonNotAllowed, "Nobody may call this method.")
 		}
-		caller, known := authn.PrincipalFrom(ctx)
-		if !known {
-			return nil, fault.New(fault.Unauthenticated, fault.ReasonCredentialMissing, "The call has no credential.")
-		}
-		t := auditFrom(ctx)
-		j := &authorization{rights: r, caller: caller, method: method, target: *t.targetOf(method, request), audit: t}
-		j.audit.changed = r.changedBy(request, &j.target)
-		if w, ok := request.(interface{ GetForce() bool }); ok {
-			j.audit.forced = w.GetForce()
-		}
-		judging, span := tracing.Start(ctx, "authorise")
-		decided, err := j.decide(judging)
-		span.End(err)
+		ctx, err := r.authoriseCall(ctx, method, request)
 		if err != nil {
 			return nil, err
 		}
-		ctx = tracing.Leave(decided, ctx)
 		return next(ctx, req)
 	}
+}
+
+// authoriseCall returns the context of an allowed call, or the refusal.
+func (r *Rights) authoriseCall(ctx context.Context, method *contract.Method, request proto.Message) (context.Context, error) {
+	caller, known := authn.PrincipalFrom(ctx)
+	if !known {
+		return nil, fault.New(fault.Unauthenticated, fault.ReasonCredentialMissing, "The call has no credential.")
+	}
+	t := auditFrom(ctx)
+	j := &authorization{rights: *r, caller: caller, method: method, audit: t}
+	j.target = *t.targetOf(method, request)
+	j.audit.changed = r.changedBy(request, &j.target)
+	if w, ok := request.(interface{ GetForce() bool }); ok {
+		j.audit.forced = w.GetForce()
+	}
+	judging, span := tracing.Start(ctx, "authorise")
+	decided, err := j.decide(judging)
+	span.End(err)
+	if err != nil {
+		return nil, err
+	}
+	return tracing.Leave(decided, ctx), nil
 }
 
 func asMessage(req any) proto.Message {
@@ -141,14 +150,14 @@ func (j *authorization) given() {
 	j.audit.addNames(j.audit.given)
 }
 
-// decideAction decides on an action, or on an alternative action if that is sufficient.
-func (r Rights) decideAction(q authz.Question, or string) authz.Decision {
-	d := r.Rules.Decide(q)
+// decideAction decides on an action, or on an alternative action if that is sufficient. It may set q.Action.
+func (r *Rights) decideAction(q *authz.Question, or string) authz.Decision {
+	d := r.Rules.Decide(*q)
 	if d.Allowed || or == "" {
 		return d
 	}
 	q.Action = or
-	other := r.Rules.Decide(q)
+	other := r.Rules.Decide(*q)
 	if other.Allowed || other.NeedsName {
 		return other
 	}

@@ -57,7 +57,7 @@ func TestWhatWasNotJudgedIsNotDone(t *testing.T) {
 			if c.done {
 				return
 			}
-			_, err := Chain{}.changeOf(withAudit(t.Context(), noted), method, methods[method], nil, &sharedChange{})
+			_, err := (&Chain{}).changeOf(withAudit(t.Context(), noted), method, methods[method], nil, &sharedChange{})
 			if f, refused := errors.AsType[*fault.Error](err); !refused || f.Kind != fault.Denied {
 				t.Errorf("what was not judged gave %v", err)
 			}

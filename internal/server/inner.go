@@ -123,7 +123,7 @@ func (i *Inner) Call(ctx context.Context, call InnerCall) (proto.Message, error)
 	if err != nil {
 		return nil, err
 	}
-	t.call = &identity
+	t.call = identity
 	run := func(ctx context.Context, _ any) (any, error) {
 		return i.methods[call.Method](i.service, ctx, mergeInto(call.Request), i.steps.intercept)
 	}
@@ -143,13 +143,13 @@ func (i *Inner) Call(ctx context.Context, call InnerCall) (proto.Message, error)
 }
 
 // identity describes the call, so that a repeat is recognised.
-func (i *Inner) identity(ctx context.Context, call InnerCall) (idempotency.Call, error) {
+func (i *Inner) identity(ctx context.Context, call InnerCall) (*idempotency.Call, error) {
 	if call.Of == nil {
 		return i.chain.callOf(ctx, call.Method, changeKey{}, call.Request, nil)
 	}
 	key, err := changeKeyOf(ctx, call.Of)
 	if err != nil {
-		return idempotency.Call{}, err
+		return nil, err
 	}
 	return i.chain.callOf(ctx, telemetry.CallFrom(ctx).Facts().Method, key, call.Of, nil)
 }

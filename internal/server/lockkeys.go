@@ -14,7 +14,7 @@ import (
 // concurrently. An existing secret is locked by identifier and by name: a deletion must wait for a
 // create of the same name whose response was lost. The source of a duplicate is not locked.
 // lockKeysOf also returns the names of the existing secrets by identifier.
-func (c Chain) lockKeysOf(ctx context.Context, account string, about *contract.Target) (objects []string, names map[string]string, err error) {
+func (c *Chain) lockKeysOf(ctx context.Context, account string, about *contract.Target) (objects []string, names map[string]string, err error) {
 	store := storeKey(account, about.StoreID)
 	for _, s := range about.Secrets {
 		objects = append(objects, secretNameKey(store, s.Name))

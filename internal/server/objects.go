@@ -114,7 +114,7 @@ func (j *authorization) parentResource() callObject {
 func (j *authorization) decideObject(o *callObject) authz.Decision {
 	q := j.question(o.action)
 	q.Secret, q.Scopes = o.name, o.scopes
-	return j.rights.decideAction(q, o.or)
+	return j.rights.decideAction(&q, o.or)
 }
 
 // learnOrRecall is learn for a call that may be a repeat: the first call may have deleted the objects

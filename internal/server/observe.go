@@ -27,7 +27,10 @@ const (
 
 // observe measures each call, logs a line, and sends the headers of the answer.
 func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy, left share) grpc.UnaryServerInterceptor {
-	unauthenticated := rate.NewLimiter(unauthenticatedPerSecond, unauthenticatedBurst)
+	o := &observer{
+		log: log, metrics: metrics, lines: lines, left: left,
+		unauthenticated: rate.NewLimiter(unauthenticatedPerSecond, unauthenticatedBurst),
+	}
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		call := telemetry.CallFrom(ctx)
 		end := metrics.BeginRPC(info.FullMethod)
@@ -35,19 +38,34 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy, left 
 		answer, err := next(ctx, req)
 		latency := time.Since(start)
 		end()
-		code, facts := status.Code(err).String(), call.Facts()
-		metrics.ObserveRPC(telemetry.RPC{
-			Method: info.FullMethod, Protocol: facts.Protocol, Code: code, Own: facts.Own(latency), Exemplar: facts.Exemplar(),
-		}, latency)
-		// SetHeader fails only if the transport is closing, and then the client receives no header.
-		_ = grpc.SetHeader(ctx, answerHeaders(facts, left.infoOf(ctx)))
-		cause := causeOf(ctx, err)
-		count(ctx, metrics, cause)
-		bounded := facts.Caller == "" && (lines == boundedLog || isHealth(info.FullMethod))
-		if shouldLog(info.FullMethod, cause) && (!bounded || unauthenticated.Allow()) {
-			telemetry.LogCall(log, call, telemetry.CallResult{Code: code, Latency: latency, Err: cause})
-		}
+		o.ended(ctx, call, info.FullMethod, latency, err)
 		return answer, err
+	}
+}
+
+// observer is the configuration of observe.
+type observer struct {
+	log     *zap.Logger
+	metrics *telemetry.Metrics
+	lines   logPolicy
+	left    share
+	// unauthenticated limits the lines about unauthenticated callers.
+	unauthenticated *rate.Limiter
+}
+
+// ended observes a call that ended with err.
+func (o *observer) ended(ctx context.Context, call *telemetry.Call, method string, latency time.Duration, err error) {
+	code, facts := status.Code(err).String(), call.Facts()
+	o.metrics.ObserveRPC(telemetry.RPC{
+		Method: method, Protocol: facts.Protocol, Code: code, Own: facts.Own(latency), Exemplar: facts.Exemplar(),
+	}, latency)
+	// SetHeader fails only if the transport is closing, and then the client receives no header.
+	_ = grpc.SetHeader(ctx, answerHeaders(facts, o.left.infoOf(ctx)))
+	cause := causeOf(ctx, err)
+	count(ctx, o.metrics, cause)
+	bounded := facts.Caller == "" && (o.lines == boundedLog || isHealth(method))
+	if shouldLog(method, cause) && (!bounded || o.unauthenticated.Allow()) {
+		telemetry.LogCall(o.log, call, telemetry.CallResult{Code: code, Latency: latency, Err: cause})
 	}
 }
 

@@ -3,13 +3,10 @@ package server
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/contract"
@@ -17,7 +14,6 @@ import (
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/inflight"
 	"platform.internal/storekeeper/internal/scope"
-	"platform.internal/storekeeper/internal/telemetry"
 )
 
 // Idempotency makes a change happen once, however often the request is repeated.
@@ -52,18 +48,24 @@ func rememberNames(c Chain) grpc.UnaryServerInterceptor {
 		if n.key == "" && !n.retry {
 			return c.firstTry(ctx, info.FullMethod, request, next)
 		}
-		r := &repeatable{chain: &c, method: info.FullMethod, key: n, request: request}
-		if r.call, err = c.callOf(ctx, info.FullMethod, n, request, nil); err != nil {
-			// The request holds text that is not UTF-8. The rights, and validate, refuse it.
-			return next(ctx, req)
-		}
-		t := auditFrom(ctx)
-		t.call, t.repeatable = &r.call, r
-		if _, err := r.recallNames(ctx); err != nil {
+		if err := c.rememberRepeat(ctx, info.FullMethod, n, request); err != nil {
 			return nil, err
 		}
 		return next(ctx, req)
 	}
+}
+
+// rememberRepeat is rememberNames for a call that may repeat an earlier call.
+func (c *Chain) rememberRepeat(ctx context.Context, method string, n changeKey, request proto.Message) error {
+	call, err := c.callOf(ctx, method, n, request, nil)
+	if err != nil {
+		// The request holds text that is not UTF-8. The rights, and validate, refuse it.
+		return nil //nolint:nilerr // see above
+	}
+	t := auditFrom(ctx)
+	t.call, t.repeatable = call, &repeatable{chain: c, method: method, key: n, request: request, call: call}
+	_, err = t.repeatable.recallNames(ctx)
+	return err
 }
 
 // repeatable is a call that may repeat an earlier call.
@@ -72,7 +74,7 @@ type repeatable struct {
 	method  string
 	key     changeKey
 	request proto.Message
-	call    idempotency.Call
+	call    *idempotency.Call
 }
 
 // recallNames loads the names of the objects of a change from the record of an equal call, and
@@ -84,42 +86,18 @@ func (r *repeatable) recallNames(ctx context.Context) (known bool, err error) {
 	if !served {
 		return false, nil
 	}
-	before, known := c.Idempotency.Coordinator.Peek(ctx, &r.call)
+	before, known := c.Idempotency.Coordinator.Peek(ctx, r.call)
 	if !known {
 		return false, nil
 	}
 	c.Rights.Names.Remember(account, about.StoreID, before.Names)
 	if nameDiffers(r.request, before.Names) {
-		r.call, err = c.callOf(ctx, r.method, r.key, r.request, before.Names)
+		var call *idempotency.Call
+		if call, err = c.callOf(ctx, r.method, r.key, r.request, before.Names); call != nil {
+			*r.call = *call
+		}
 	}
 	return true, err
-}
-
-// sharedChange is a change that the call shares with the goroutine of the change. It is the description of the
-// change for the Coordinator.
-type sharedChange struct {
-	once *Idempotency
-	// ctx is the context of the call.
-	ctx   context.Context //nolint:containedctx // the audit record of the outcome has facts of the call
-	audit *auditContext
-	op    change.Op
-	// names are the names of the existing secrets by identifier.
-	names map[string]string
-	// before is the state before the change. It is set when the intent is made.
-	before change.Baseline
-	// begun reports that the change is being made.
-	begun atomic.Bool
-	// body is the body of the call, until released.
-	body     *inflight.Body
-	released atomic.Bool
-	made     ownAnswer
-}
-
-// release frees the bytes of the request. It may be called several times.
-func (s *sharedChange) release() {
-	if !s.released.Swap(true) {
-		s.body.Release()
-	}
 }
 
 // idempotent makes a change happen once: a repeat gets the answer of the first call, or waits for
@@ -141,7 +119,7 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 		if inner != nil && inner.DryRun {
 			// A dry run writes nothing.
 			auditFrom(ctx).bytesCounted = true
-			return nil, c.Idempotency.Coordinator.Check(ctx, call)
+			return nil, c.Idempotency.Coordinator.Check(ctx, *call)
 		}
 		s.body = inflight.Retain(ctx)
 		defer func() {
@@ -172,13 +150,13 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 
 // changeOf describes the change that a request asks for: the locks, the urgency and the reservation. It
 // completes s.
-func (c Chain) changeOf(
+func (c *Chain) changeOf(
 	ctx context.Context, method string, m *contract.Method, request proto.Message, s *sharedChange,
-) (idempotency.Call, error) {
+) (*idempotency.Call, error) {
 	t := auditFrom(ctx)
 	s.ctx, s.audit = ctx, t
 	if t.incomplete {
-		return idempotency.Call{}, fault.New(fault.Denied, fault.ReasonNotAllowed, "The call is about objects that cannot be judged.")
+		return nil, fault.New(fault.Denied, fault.ReasonNotAllowed, "The call is about objects that cannot be judged.")
 	}
 	call, err := c.callFor(ctx, method, request)
 	if err != nil {
@@ -213,84 +191,41 @@ func (c Chain) changeOf(
 	return call, nil
 }
 
-// Admit implements idempotency.Description.
-func (s *sharedChange) Admit(ctx context.Context) error {
-	if s.once.Admit == nil {
-		return nil
-	}
-	return s.once.Admit(ctx, &s.op)
-}
-
-// Outcome implements idempotency.Description.
-func (s *sharedChange) Outcome(err error) []audit.Record {
-	r := s.audit.record(s.ctx)
-	r.Outcome, r.Reason, r.Code = s.audit.outcome(err), reasonOf(err), codeOf(err)
-	return []audit.Record{r}
-}
-
 // callFor returns the call found by rememberNames, or describes the call.
-func (c Chain) callFor(ctx context.Context, method string, request proto.Message) (idempotency.Call, error) {
+func (c *Chain) callFor(ctx context.Context, method string, request proto.Message) (*idempotency.Call, error) {
 	t := auditFrom(ctx)
 	if t.call != nil {
-		return *t.call, nil
+		return t.call, nil
 	}
 	n, err := changeKeyOf(ctx, request)
 	if err != nil {
-		return idempotency.Call{}, err
+		return nil, err
 	}
-	call, err := c.callOf(ctx, method, n, request, nil)
-	if err == nil {
-		t.call = &call
-	}
-	return call, err
+	t.call, err = c.callOf(ctx, method, n, request, nil)
+	return t.call, err
 }
 
 // callOf describes a call, so that a repeat is recognised. names holds known names of secrets by
 // identifier (see canonical).
-func (c Chain) callOf(ctx context.Context, method string, n changeKey, request proto.Message, names map[string]string) (idempotency.Call, error) {
-	caller, _ := authn.PrincipalFrom(ctx)
+func (c *Chain) callOf(ctx context.Context, method string, n changeKey, request proto.Message, names map[string]string) (*idempotency.Call, error) {
 	account, _ := c.Rights.Names.Account(auditFrom(ctx).targetOf(c.Rights.Methods[method], request).Account)
 	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(canonical(request, account, names))
-	call := idempotency.Call{Caller: caller.Name, Key: n.key, Retry: n.retry, Method: method, Payload: payload}
-	if n.retry {
-		op := c.Rights.opOf(request)
-		call.Deletes = op.Deletes()
+	if err != nil {
+		return nil, err
 	}
-	return call, err
+	return &idempotency.Call{
+		Caller: callerName(ctx), Key: n.key, Retry: n.retry, Method: method, Payload: payload,
+		Deletes: n.retry && c.Rights.deletes(request),
+	}, nil
 }
 
-// Intent returns the request without values, and the state before the change, which it also stores in s. It
-// implements idempotency.Description.
-func (s *sharedChange) Intent(ctx context.Context, urged <-chan struct{}) (idempotency.Intent, error) {
-	ctx = change.With(ctx, &change.Attempt{Urged: urged})
-	t, op := s.audit, &s.op
-	// The audit records use the identifier of the change, so that the outcome of a recovery is
-	// linked to the intent.
-	t.addNames(s.names)
-	f := telemetry.CallFrom(ctx).Facts()
-	i := idempotency.Intent{
-		ID: t.recordID(), RequestID: f.RequestID, TraceID: f.TraceID, Method: f.Method, Caller: op.Caller, Tenant: op.Tenant, TenantName: tenantName(&t.caller), Names: t.knownNames(s.names),
-	}
-	i.Audit = []audit.Record{t.record(ctx)}
-	var err error
-	if i.Op, err = json.Marshal(op); err != nil {
-		return i, err
-	}
-	if s.once.Before != nil {
-		if s.before, err = s.once.Before(ctx, op); err != nil {
-			return i, err
-		}
-		if err = t.inner.check(s.before); err != nil {
-			return i, err
-		}
-		if i.Baseline, err = json.Marshal(&s.before); err != nil {
-			return i, err
-		}
-	}
-	if t.bytesCounted {
-		return i, nil
-	}
-	// intentOf may be called several times. The bytes are counted once.
-	t.bytesCounted = true
-	return i, s.once.Durable.take(i.Tenant, durableBytes(i, len(op.SecretIDs)+len(op.Secrets)))
+func callerName(ctx context.Context) string {
+	caller, _ := authn.PrincipalFrom(ctx)
+	return caller.Name
+}
+
+// deletes reports whether a request only deletes objects.
+func (r *Rights) deletes(request proto.Message) bool {
+	op := r.opOf(request)
+	return op.Deletes()
 }

@@ -46,14 +46,15 @@ func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bo
 func (j *authorization) decideBeforeBody() authz.Decision {
 	q := j.question(j.method.Action)
 	q.StoreOnly = j.store != nil
-	return j.rights.decideAction(q, j.method.OrAction)
+	return j.rights.decideAction(&q, j.method.OrAction)
 }
 
 // allowsInAnyAccount reports whether a rule could allow a method in at least one account.
 func (r Rights) allowsInAnyAccount(caller authn.Principal, m *contract.Method) bool {
 	for _, account := range r.Names.Accounts() {
 		j := &authorization{rights: r, caller: caller, method: m, account: account}
-		if d := r.decideAction(j.question(m.Action), m.OrAction); d.Allowed || d.NeedsName {
+		q := j.question(m.Action)
+		if d := r.decideAction(&q, m.OrAction); d.Allowed || d.NeedsName {
 			return true
 		}
 	}
