@@ -103,3 +103,21 @@ func levelOf(t *testing.T, err error) any {
 	telemetry.LogCall(newLogger(t, "info", &out), newCall("r1"), telemetry.CallResult{Err: err})
 	return onlyLine(t, &out)["level"]
 }
+
+// TestTheLineOfACallIsTheSameText compares the text behind the time, since people and programs search it.
+func TestTheLineOfACallIsTheSameText(t *testing.T) {
+	call := newCall("r1")
+	call.SetMethod("rest", "/m")
+	call.SetCaller("team \"a\"")
+	call.SetPeer("192.0.2.1:4711")
+	call.SetTrace("4bf92f3577b34da6a3ce929d0e0e4736", false)
+	call.AddUpstream(20*time.Millisecond, "8f1-FRA")
+	var out bytes.Buffer
+	telemetry.LogCall(newLogger(t, "info", &out), call, telemetry.CallResult{Code: "NotFound", Latency: 1500 * time.Microsecond, Err: fault.New(fault.NotFound, "X", "x")})
+	const want = `,"msg":"call","request_id":"r1","protocol":"rest","method":"/m","caller":"team \"a\"","peer":"192.0.2.1:4711","code":"NotFound",` +
+		`"latency_ms":1.5,"upstream_calls":1,"upstream_ms":20,"cf_ray":["8f1-FRA"],"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","reason":"X","error":"X: x"}` + "\n"
+	const begin = `{"level":"info","time":"2006-01-02T15:04:05.000000Z"`
+	if text := out.String(); len(text) < len(begin) || text[len(begin):] != want {
+		t.Errorf("got  %swant %s%s", text, begin, want)
+	}
+}

@@ -47,5 +47,7 @@ func NewLogger(level, format string, w io.Writer) (*zap.Logger, error) {
 
 // encodeTime always writes microseconds, so that lines sort as text.
 func encodeTime(t time.Time, enc zapcore.PrimitiveArrayEncoder) {
-	enc.AppendString(t.UTC().Format("2006-01-02T15:04:05.000000Z"))
+	inMicroseconds(t.UTC(), enc)
 }
+
+var inMicroseconds = zapcore.TimeEncoderOfLayout("2006-01-02T15:04:05.000000Z")
