@@ -32,21 +32,30 @@ func appendNumber[N int32 | int64](b []byte, name string, n N) []byte {
 	return strconv.AppendInt(appendKey(b, name), int64(n), 10)
 }
 
-// appendTime formats a time like Cloudflare: UTC, always six decimals. time.RFC3339 is a layout that package
-// time formats several times as fast as a custom layout.
+// appendTime formats a time like Cloudflare: UTC, always six decimals. It writes the digits itself, because
+// time.AppendFormat takes much longer, and a list of 100 secrets has 200 times.
 func appendTime(b []byte, name string, t *timestamppb.Timestamp) []byte {
 	at := t.AsTime()
-	b = append(appendKey(b, name), '"')
-	b = at.AppendFormat(b, time.RFC3339)
-	b[len(b)-1] = '.' // in place of the Z
-	b = append(b, `000000Z"`...)
+	year, month, day := at.Date()
+	hour, minute, second := at.Clock()
 	micros := uint(at.Nanosecond()) / uint(time.Microsecond)
-	for i := len(b) - 3; micros > 0; i-- {
-		b[i] += byte(micros % 10)
-		micros /= 10
-	}
+	b = append(appendKey(b, name), `"0000-00-00T00:00:00.000000Z"`...)
+	digits := (*[len(`0000-00-00T00:00:00.000000Z"`)]byte)(b[len(b)-len(`0000-00-00T00:00:00.000000Z"`):])
+	setTwoDigits(digits[0:], uint(year)/100)
+	setTwoDigits(digits[2:], uint(year)%100)
+	setTwoDigits(digits[5:], uint(month))
+	setTwoDigits(digits[8:], uint(day))
+	setTwoDigits(digits[11:], uint(hour))
+	setTwoDigits(digits[14:], uint(minute))
+	setTwoDigits(digits[17:], uint(second))
+	setTwoDigits(digits[20:], micros/10_000)
+	setTwoDigits(digits[22:], micros/100%100)
+	setTwoDigits(digits[24:], micros%100)
 	return b
 }
+
+// setTwoDigits writes a number from 0 to 99.
+func setTwoDigits(b []byte, n uint) { b[0], b[1] = '0'+byte(n/10), '0'+byte(n%10) }
 
 // appendList writes an array, never null, because clients iterate without a
 // check.
