@@ -58,7 +58,7 @@ func BenchmarkSuccess(b *testing.B) {
 			var room []byte
 			for b.Loop() {
 				var err error
-				if room, err = cfjson.Success(room[:0], answer); err != nil {
+				if room, err = cfjson.Success(room[:0], answer, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

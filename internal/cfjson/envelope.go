@@ -14,11 +14,16 @@ import (
 const failureSize = 512
 
 // Success appends the envelope of an answer to b. It fails for a message type that is not an answer of the
-// API.
-func Success(b []byte, answer proto.Message) ([]byte, error) {
-	b, err := appendResult(append(b, `{"result":`...), answer)
-	if err != nil {
-		return nil, err
+// API. shared, if not nil, has the texts of the secrets in a list.
+func Success(b []byte, answer proto.Message, shared *SecretTexts) ([]byte, error) {
+	b = append(b, `{"result":`...)
+	if list, ok := answer.(*secretsstorev1.ListSecretsResponse); ok && shared != nil {
+		b = shared.appendList(b, list.GetSecrets())
+	} else {
+		var err error
+		if b, err = appendResult(b, answer); err != nil {
+			return nil, err
+		}
 	}
 	b = append(b, `,"success":true,"errors":[],"messages":`...)
 	var said []*secretsstorev1.Notice

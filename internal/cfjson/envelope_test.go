@@ -64,7 +64,7 @@ func TestSuccess(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := cfjson.Success(nil, c.answer)
+			got, err := cfjson.Success(nil, c.answer, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +79,7 @@ func TestSuccess(t *testing.T) {
 }
 
 func TestSuccessRefusesAMessageWithoutAForm(t *testing.T) {
-	if _, err := cfjson.Success(nil, &secretsstorev1.GetStoreRequest{}); err == nil {
+	if _, err := cfjson.Success(nil, &secretsstorev1.GetStoreRequest{}, nil); err == nil {
 		t.Error("a request has a form as an answer")
 	}
 }

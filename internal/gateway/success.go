@@ -25,6 +25,8 @@ const serverBuffer = 4 << 10
 type successWriter struct {
 	// buffers holds *[]byte. Answers never hold the value of a secret.
 	buffers sync.Pool
+	// texts has the texts of the secrets in the cache.
+	texts cfjson.SecretTexts
 }
 
 func (s *successWriter) write(w http.ResponseWriter, r *http.Request, header metadata.MD, answer proto.Message) error {
@@ -32,7 +34,11 @@ func (s *successWriter) write(w http.ResponseWriter, r *http.Request, header met
 	if !kept {
 		room = &[]byte{}
 	}
-	text, err := cfjson.Success((*room)[:0], answer)
+	var shared *cfjson.SecretTexts
+	if len(header["cache-status"]) > 0 {
+		shared = &s.texts
+	}
+	text, err := cfjson.Success((*room)[:0], answer, shared)
 	if err != nil {
 		return err
 	}
