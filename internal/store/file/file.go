@@ -19,7 +19,8 @@
 //
 // The folder holds: store, the identity of the store; wal-N, the segments of the log; index-N, the
 // index of the records with an expiry in a full segment; snapshot-N, all other records at the begin
-// of a segment, or those that have changed since the snapshot before; spare, the next segment.
+// of a segment, or those that have changed since the snapshot before; spare, filling and next, the
+// next segment.
 package file
 
 import (

@@ -11,10 +11,15 @@ import (
 	"go.uber.org/zap"
 
 	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/store/wal"
 )
 
-// maintainEvery is the interval of the maintenance.
-const maintainEvery = time.Second
+const (
+	// maintainEvery is the interval of the maintenance.
+	maintainEvery = time.Second
+	// fillEvery is the number of bytes of the log after which the next segment is filled further.
+	fillEvery = 256 << 10
+)
 
 // maintainer does the background work that no commit waits for: it writes snapshots and indexes,
 // creates the next segment in advance, and removes old segments.
@@ -23,6 +28,10 @@ type maintainer struct {
 	files *sealedFiles
 	wake  chan struct{}
 	ended chan struct{}
+	// fill requests that the next segment is filled further. nudged is the number of whole fillEvery
+	// in the current segment at the last request; only the writer uses it.
+	fill   chan struct{}
+	nudged int64
 	// chain is the newest durable snapshot with those that it continues.
 	chain atomic.Pointer[snapshotChain]
 	// indexed is the newest segment up to which all segments have an index.
@@ -42,9 +51,20 @@ func (s *Store) begun(segment uint64) {
 	s.maintain.nudge()
 }
 
-func (m *maintainer) nudge() {
+func (m *maintainer) nudge() { nudge(m.wake) }
+
+// used requests that the next segment is filled further, when the frame at a position is the first
+// one after another fillEvery bytes.
+func (m *maintainer) used(at wal.Position) {
+	if parts := at.Offset / fillEvery; parts != m.nudged {
+		m.nudged = parts
+		nudge(m.fill)
+	}
+}
+
+func nudge(wake chan<- struct{}) {
 	select {
-	case m.wake <- struct{}{}:
+	case wake <- struct{}{}:
 	default:
 	}
 }
@@ -55,23 +75,44 @@ func (m *maintainer) run() {
 	_ = m.store.identity.file.Sync() // an older number is right too
 	ticker := time.NewTicker(maintainEvery)
 	defer ticker.Stop()
-	for {
-		err := m.work()
-		if err != nil && !m.failing {
-			m.store.c.Logger.Warn("the log of the state cannot be tidied up, and grows until it can", zap.Error(err))
+	for whole := true; ; {
+		err := m.makeSpare()
+		if whole {
+			m.tell(errors.Join(err, m.work()))
 		}
-		m.failing = err != nil
 		select {
 		case <-m.store.closing:
 			return
+		case <-m.fill:
+			whole = false
 		case <-m.wake:
+			whole = true
 		case <-ticker.C:
+			whole = true
 		}
 	}
 }
 
+// tell logs the first of a row of failures.
+func (m *maintainer) tell(err error) {
+	if err != nil && !m.failing {
+		m.store.c.Logger.Warn("the log of the state cannot be tidied up, and grows until it can", zap.Error(err))
+	}
+	m.failing = err != nil
+}
+
+// makeSpare fills the next segment as far as it must be filled by now.
+func (m *maintainer) makeSpare() error {
+	for {
+		if more, err := m.store.log.MakeSpare(); !more || err != nil {
+			return err
+		}
+	}
+}
+
+// work does all but filling the next segment.
 func (m *maintainer) work() error {
-	err := errors.Join(m.store.log.MakeSpare(), m.writeSnapshot(), m.writeIndexes(), m.giveUp())
+	err := errors.Join(m.writeSnapshot(), m.writeIndexes(), m.giveUp())
 	lost := m.store.inPlace()
 	m.store.mu.Lock()
 	defer m.store.mu.Unlock()

@@ -215,7 +215,7 @@ func (s *Store) start(ctx context.Context, r *replayer, files *sealedFiles) erro
 	s.state = r.chain
 	s.chain = audit.NewChain(s.c.Trail.Key, r.chain.origin, r.chain.at)
 	s.maintain = &maintainer{
-		store: s, files: files, wake: make(chan struct{}, 1), ended: make(chan struct{}),
+		store: s, files: files, wake: make(chan struct{}, 1), fill: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	s.maintain.chain.Store(&r.snapshots)
 	go s.run()

@@ -84,12 +84,7 @@ type trailWriter struct {
 	awaited bool
 }
 
-func (t *trailWriter) nudge() {
-	select {
-	case t.wake <- struct{}{}:
-	default:
-	}
-}
+func (t *trailWriter) nudge() { nudge(t.wake) }
 
 func (t *trailWriter) run() {
 	defer close(t.ended)

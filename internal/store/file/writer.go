@@ -22,12 +22,7 @@ const (
 )
 
 // nudge wakes the writer.
-func (s *Store) nudge() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
+func (s *Store) nudge() { nudge(s.wake) }
 
 // group returns the open group, or begins one. mu is held.
 func (s *Store) group() *group {
@@ -201,8 +196,10 @@ func (s *Store) succeed(g *group, at wal.Position) {
 		s.illness = nil
 		s.c.Logger.Info("the state can be written again")
 	}
-	g.end(nil)
+	s.maintain.used(at)
+	// The goroutine that is made ready last runs first, and callers should not wait for the trail.
 	s.trail.nudge()
+	g.end(nil)
 }
 
 // fail fails the commits of the written and the open group. Neither happened, unless the next start

@@ -121,9 +121,11 @@ func (l *Log) Close() error {
 	for _, s := range l.segments {
 		errs = append(errs, s.file.Close())
 	}
-	if l.spare != nil {
-		errs = append(errs, l.spare.file.Close())
+	for _, s := range []*segment{l.spare, l.filling} {
+		if s != nil {
+			errs = append(errs, s.file.Close())
+		}
 	}
-	l.segments, l.spare = nil, nil
+	l.segments, l.spare, l.filling = nil, nil, nil
 	return errors.Join(errs...)
 }

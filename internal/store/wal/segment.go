@@ -36,7 +36,9 @@ const (
 
 	prefix    = "wal-"
 	spareName = "spare"
-	nextName  = "next"
+	// A spare that is not filled yet, and a segment that is needed before there is a spare.
+	fillingName = "filling"
+	nextName    = "next"
 )
 
 type segment struct {
@@ -47,6 +49,8 @@ type segment struct {
 	// the number of the last frame of the previous segment.
 	size, end int64
 	before    uint64
+	// filled is the number of bytes that a future spare has on the disk.
+	filled int64
 }
 
 func segmentName(n uint64) string { return fmt.Sprintf("%s%016x", prefix, n) }

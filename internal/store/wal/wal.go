@@ -36,11 +36,10 @@ const Format = 1
 const MaxFrame = 1 << 30
 
 const (
-	// firstSegment is the size of the first segment of a log. Each segment is four times as large
-	// as the previous segment, up to the configured size, so that a log with little content is
-	// small.
+	// firstSegment is the size of the first segment of a log. Each segment is twice as large as the
+	// previous segment, up to the configured size, so that a log with little content is small.
 	firstSegment = 1 << 20
-	growth       = 4
+	growth       = 2
 	usualSegment = 64 << 20
 )
 
@@ -106,6 +105,8 @@ type Log struct {
 	// doubtful reports that the current segment's handle must not be used again. rolling reports
 	// that the next segment may already exist.
 	doubtful, rolling bool
+	// filling is the segment that becomes the spare once it is filled. Only MakeSpare and Close use it.
+	filling *segment
 
 	// mu guards the following fields. Only Write and the end of Open change current and the end of
 	// its segment.

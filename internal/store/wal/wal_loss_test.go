@@ -127,7 +127,7 @@ func TestAFailingDiskIsNoLoss(t *testing.T) {
 					acknowledged = append(acknowledged, content)
 				}
 				if random.IntN(5) == 0 {
-					_ = l.MakeSpare() // the next call retries
+					_ = makeSpare(l) // the next call retries
 				}
 			}
 			system.Set(nil)
@@ -209,7 +209,7 @@ func TestSegmentsAreMadeAndGivenUpBesideWrites(t *testing.T) {
 					return
 				default:
 				}
-				err := l.MakeSpare()
+				err := makeSpare(l)
 				for err == nil && l.Oldest()+2 < l.End().Segment {
 					err = l.Remove(l.Oldest())
 				}

@@ -44,6 +44,15 @@ func write(l *wal.Log, content string) error {
 	return err
 }
 
+// makeSpare fills the next segment as far as it is due.
+func makeSpare(l *wal.Log) error {
+	for {
+		if more, err := l.MakeSpare(); !more || err != nil {
+			return err
+		}
+	}
+}
+
 func text(i int) string { return fmt.Sprint(i, " ", strings.Repeat("x", i*37%1500)) }
 
 func TestFramesAreVisitedInOrder(t *testing.T) {
@@ -59,7 +68,7 @@ func TestFramesAreVisitedInOrder(t *testing.T) {
 			want = append(want, text(100*life+i))
 			must(t, write(l, want[len(want)-1]))
 			if i == 10 {
-				must(t, l.MakeSpare())
+				must(t, makeSpare(l))
 			}
 		}
 		var read []string
@@ -102,7 +111,7 @@ func TestALargeFrameGetsASegmentOfItsOwn(t *testing.T) {
 	t.Parallel()
 	system := memory()
 	l, _ := open(t, config(system))
-	must(t, l.MakeSpare())
+	must(t, makeSpare(l))
 	large := strings.Repeat("large", 50_000)
 	for _, content := range []string{"a", large, "b"} {
 		must(t, write(l, content))
@@ -119,7 +128,7 @@ func TestWhatIsLeftOfASegmentIsNotTakenForFrames(t *testing.T) {
 	l, _ := open(t, config(system))
 	for i := range 60 {
 		must(t, write(l, strings.Repeat("first use ", 60)+fmt.Sprint(i)))
-		must(t, l.MakeSpare())
+		must(t, makeSpare(l))
 		for l.Oldest()+1 < l.End().Segment {
 			must(t, l.Remove(l.Oldest()))
 		}

@@ -1,21 +1,10 @@
 package wal
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"platform.internal/storekeeper/internal/store/disk"
 )
-
-// page is the size in bytes of a write of zeros. Newer kernels put a larger write into one large
-// folio of the page cache, and each later sync of a part walks over the whole folio.
-const page = 4 << 10
-
-// syncEvery is the number of zero bytes written between two syncs, so that the sync of a frame does
-// not wait long for them.
-const syncEvery = 1 << 20
 
 // NewFrame reserves the frame header in an empty buffer. The caller appends the content.
 func NewFrame(buffer []byte) []byte { return append(buffer[:0], make([]byte, headerSize)...) }
@@ -163,17 +152,6 @@ func (l *Log) create(name string, size int64) (*segment, error) {
 	return s, nil
 }
 
-// fill writes zeros.
-func fill(file disk.File, from, to int64) error {
-	zeros := make([]byte, page)
-	for at := from; at < to; at += page {
-		if _, err := file.WriteAt(zeros[:min(page, to-at)], at); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (l *Log) begin(s *segment) error {
 	s.before, s.end, s.number = l.last, segmentHeader, 1
 	if l.current != nil {
@@ -202,56 +180,4 @@ func (l *Log) Full() bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.spare == nil && l.current != nil && l.current.end > l.current.size/8*7 && l.bounded()
-}
-
-// MakeSpare makes the next segment in advance, if there is none and the current segment is half
-// full. It must not be called concurrently, but may run concurrently with Write.
-func (l *Log) MakeSpare() error {
-	l.mu.RLock()
-	needed := l.spare == nil && !l.taken && !l.bounded() && l.current != nil && l.current.end > l.current.size/2
-	size := l.nextSize()
-	l.mu.RUnlock()
-	if !needed {
-		return nil
-	}
-	s, err := l.create(spareName, size)
-	for at := int64(0); err == nil && at < size; at += syncEvery {
-		if err = fill(s.file, at, min(at+syncEvery, size)); err == nil {
-			err = s.file.Sync()
-		}
-	}
-	if err != nil {
-		if s != nil {
-			l.discard(s)
-		}
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.segments == nil || l.spare != nil {
-		l.bytes -= size
-		return s.file.Close()
-	}
-	l.spare = s
-	return nil
-}
-
-// takeLeftSpare takes over the spare segment of an earlier process.
-func (l *Log) takeLeftSpare() error {
-	path := filepath.Join(l.c.Folder, spareName)
-	file, err := l.c.FS.OpenFile(path, os.O_RDWR, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	info, err := file.Stat()
-	if err != nil || info.Size() != l.c.SegmentSize {
-		// The file may be incomplete. It is created again when needed.
-		return errors.Join(err, file.Close(), l.c.FS.Remove(path))
-	}
-	l.spare = &segment{path: path, file: file, size: info.Size()}
-	l.bytes += info.Size()
-	return nil
 }

@@ -1,0 +1,137 @@
+package wal
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"platform.internal/storekeeper/internal/store/disk"
+)
+
+// page is the size in bytes of a write of zeros. Newer kernels put a larger write into one large
+// folio of the page cache, and each later sync of a part walks over the whole folio.
+const page = 4 << 10
+
+// syncEvery is the number of zero bytes written between two syncs, so that the sync of a frame does
+// not wait long for them.
+const syncEvery = 1 << 20
+
+// The spare is begun when the current segment is an eighth full, so that a log that is hardly used
+// stays small, and is complete when the current segment is three quarters full.
+const (
+	spareFrom = 8
+	spareAt   = 4.0 / 3
+)
+
+// MakeSpare fills the next segment in advance, by at most 1 MiB per call and in proportion to the use
+// of the current segment: filled at once, it would keep the disk busy for a second and delay the
+// frames. MakeSpare reports whether the call filled a part and more is to follow. It must not be
+// called concurrently, but may run concurrently with Write.
+func (l *Log) MakeSpare() (more bool, err error) {
+	s, due, err := l.spareDue()
+	if err != nil || s == nil || s.filled >= due {
+		return false, err
+	}
+	to := min(due, s.filled+syncEvery)
+	if err = fill(s.file, s.filled, to); err == nil {
+		err = s.file.Sync()
+	}
+	switch {
+	case err != nil:
+		return false, errors.Join(err, l.dropFilling())
+	case to < s.size:
+		s.filled = to
+		return true, nil
+	}
+	return false, l.keepSpare()
+}
+
+// spareDue returns the segment that is to become the spare, and the number of bytes that it must have
+// by now. It returns nil if no spare is needed.
+func (l *Log) spareDue() (s *segment, due int64, err error) {
+	l.mu.RLock()
+	used := 0.0
+	if l.current != nil {
+		used = float64(l.current.end) / float64(l.current.size)
+	}
+	exists, begin, size := l.spare != nil, !l.taken && !l.bounded() && used >= 1.0/spareFrom, l.nextSize()
+	l.mu.RUnlock()
+	switch {
+	case exists && l.filling != nil:
+		return nil, 0, l.dropFilling() // a removed segment has become the spare
+	case exists, l.filling == nil && !begin:
+		return nil, 0, nil
+	case l.filling == nil:
+		if l.filling, err = l.create(fillingName, size); err != nil {
+			return nil, 0, err
+		}
+	}
+	s = l.filling
+	due = int64(min(1, spareAt*used)*float64(s.size)) / page * page
+	if due >= s.size/page*page {
+		due = s.size
+	}
+	return s, due, nil
+}
+
+// keepSpare gives the filled segment its name. While a segment that is about to be begun still has that
+// name, keepSpare does nothing, and the next call of MakeSpare tries again.
+func (l *Log) keepSpare() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.spare != nil || l.taken {
+		return nil
+	}
+	path := filepath.Join(l.c.Folder, spareName)
+	if err := l.c.FS.Rename(l.filling.path, path); err != nil {
+		return err
+	}
+	l.filling.path = path
+	l.spare, l.filling = l.filling, nil
+	return nil
+}
+
+// dropFilling removes a segment that does not become the spare.
+func (l *Log) dropFilling() error {
+	s := l.filling
+	l.filling = nil
+	l.mu.Lock()
+	l.bytes -= s.size
+	l.mu.Unlock()
+	return errors.Join(s.file.Close(), l.c.FS.Remove(s.path))
+}
+
+// fill writes zeros.
+func fill(file disk.File, from, to int64) error {
+	zeros := make([]byte, page)
+	for at := from; at < to; at += page {
+		if _, err := file.WriteAt(zeros[:min(page, to-at)], at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeLeftSpare takes over the spare segment of an earlier process, and removes one that was not
+// filled.
+func (l *Log) takeLeftSpare() error {
+	if err := l.c.FS.Remove(filepath.Join(l.c.Folder, fillingName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	path := filepath.Join(l.c.Folder, spareName)
+	file, err := l.c.FS.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	info, err := file.Stat()
+	if err != nil || info.Size() != l.c.SegmentSize {
+		// The file may be incomplete. It is created again when needed.
+		return errors.Join(err, file.Close(), l.c.FS.Remove(path))
+	}
+	l.spare = &segment{path: path, file: file, size: info.Size()}
+	l.bytes += info.Size()
+	return nil
+}
