@@ -76,8 +76,11 @@ func (m *maintainer) run() {
 	ticker := time.NewTicker(maintainEvery)
 	defer ticker.Stop()
 	for whole := true; ; {
-		err := m.makeSpare()
-		if whole {
+		var err error
+		if whole || !m.failing { // a full disk is tried once a second
+			err = m.makeSpare()
+		}
+		if whole || err != nil {
 			m.tell(errors.Join(err, m.work()))
 		}
 		select {
@@ -101,11 +104,18 @@ func (m *maintainer) tell(err error) {
 	m.failing = err != nil
 }
 
-// makeSpare fills the next segment as far as it must be filled by now.
+// makeSpare fills the next segment as far as it must be filled by now. If that is much, as after a start, it
+// leaves half of the time to the frames.
 func (m *maintainer) makeSpare() error {
 	for {
+		began := time.Now()
 		if more, err := m.store.log.MakeSpare(); !more || err != nil {
 			return err
+		}
+		select {
+		case <-m.store.closing:
+			return nil
+		case <-time.After(time.Since(began)):
 		}
 	}
 }

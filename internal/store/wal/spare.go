@@ -26,10 +26,10 @@ const (
 // MakeSpare fills the next segment in advance, by at most 1 MiB per call and in proportion to the use
 // of the current segment: filled at once, it would keep the disk busy for a second and delay the
 // frames. MakeSpare reports whether the call filled a part and more is to follow. It must not be
-// called concurrently, but may run concurrently with Write.
+// called concurrently with itself or Close, but may run concurrently with Write.
 func (l *Log) MakeSpare() (more bool, err error) {
 	s, due, err := l.spareDue()
-	if err != nil || s == nil || s.filled >= due {
+	if err != nil || s == nil || s.filled >= due && due < s.size {
 		return false, err
 	}
 	to := min(due, s.filled+syncEvery)
@@ -54,19 +54,24 @@ func (l *Log) spareDue() (s *segment, due int64, err error) {
 	if l.current != nil {
 		used = float64(l.current.end) / float64(l.current.size)
 	}
-	exists, begin, size := l.spare != nil, !l.taken && !l.bounded() && used >= 1.0/spareFrom, l.nextSize()
+	s, exists, size := l.filling, l.spare != nil, l.nextSize()
+	begin := !l.taken && !l.bounded() && used >= 1.0/spareFrom
+	over := l.c.MaxSize > 0 && l.bytes > l.c.MaxSize
 	l.mu.RUnlock()
 	switch {
-	case exists && l.filling != nil:
-		return nil, 0, l.dropFilling() // a removed segment has become the spare
-	case exists, l.filling == nil && !begin:
+	case s != nil && (exists || over):
+		// A removed segment has become the spare, or a segment was begun without one.
+		return nil, 0, l.dropFilling()
+	case exists, s == nil && !begin:
 		return nil, 0, nil
-	case l.filling == nil:
-		if l.filling, err = l.create(fillingName, size); err != nil {
+	case s == nil:
+		if s, err = l.create(fillingName, size); err != nil {
 			return nil, 0, err
 		}
+		l.mu.Lock()
+		l.filling = s
+		l.mu.Unlock()
 	}
-	s = l.filling
 	due = int64(min(1, spareAt*used)*float64(s.size)) / page * page
 	if due >= s.size/page*page {
 		due = s.size
@@ -93,9 +98,9 @@ func (l *Log) keepSpare() error {
 
 // dropFilling removes a segment that does not become the spare.
 func (l *Log) dropFilling() error {
+	l.mu.Lock()
 	s := l.filling
 	l.filling = nil
-	l.mu.Lock()
 	l.bytes -= s.size
 	l.mu.Unlock()
 	return errors.Join(s.file.Close(), l.c.FS.Remove(s.path))

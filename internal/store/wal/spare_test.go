@@ -64,3 +64,31 @@ func has(system *disktest.FS, name string) bool {
 	names, _ := system.Names(folder)
 	return slices.Contains(names, name)
 }
+
+// TestAnIncompleteSpareCountsInTheSizeOfTheLog has segments of 1 and 2 MiB, and a log of 3.5 MiB at most.
+func TestAnIncompleteSpareCountsInTheSizeOfTheLog(t *testing.T) {
+	t.Parallel()
+	const frame, most = 32 << 10, 7 << 19
+	c := config(memory())
+	c.SegmentSize, c.MaxSize = 64<<20, most
+	l, _ := open(t, c)
+	fill := func(bytes int) {
+		for written := 0; written < bytes; written += frame {
+			must(t, write(l, strings.Repeat("x", frame-64)))
+		}
+	}
+	fill(256 << 10)
+	must(t, makeSpare(l))
+	fill(700 << 10)
+	if l.Full() {
+		t.Error("the log is full while its next segment is being filled")
+	}
+	fill(256 << 10) // into a segment that was made without a spare
+	if l.Size() <= most {
+		t.Fatalf("the log has %d bytes", l.Size())
+	}
+	must(t, makeSpare(l))
+	if l.Size() > most {
+		t.Errorf("the log keeps %d bytes, and may have %d", l.Size(), most)
+	}
+}

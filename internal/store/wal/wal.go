@@ -93,8 +93,8 @@ type Frame struct {
 	Content []byte
 }
 
-// Log is a write-ahead log. Write must not be called concurrently. The other methods are safe for
-// concurrent use.
+// Log is a write-ahead log. Neither Write nor MakeSpare must be called concurrently with itself or
+// Close. The other methods are safe for concurrent use.
 type Log struct {
 	c     Config
 	codec codec
@@ -105,9 +105,6 @@ type Log struct {
 	// doubtful reports that the current segment's handle must not be used again. rolling reports
 	// that the next segment may already exist.
 	doubtful, rolling bool
-	// filling is the segment that becomes the spare once it is filled. Only MakeSpare and Close use it.
-	filling *segment
-
 	// mu guards the following fields. Only Write and the end of Open change current and the end of
 	// its segment.
 	mu       sync.RWMutex
@@ -115,6 +112,8 @@ type Log struct {
 	current  *segment
 	oldest   uint64
 	spare    *segment
+	// filling is the segment that becomes the spare once it is filled. bytes includes its size.
+	filling *segment
 	// taken reports that the spare is becoming the current segment but still has its old name.
 	taken bool
 	bytes int64

@@ -144,6 +144,7 @@ func (l *Log) create(name string, size int64) (*segment, error) {
 	err = file.Truncate(size)
 	if err == nil && size <= firstSegment {
 		err = fill(file, 0, size)
+		s.filled = size
 	}
 	if err != nil {
 		l.discard(s)
@@ -179,5 +180,5 @@ func (l *Log) bounded() bool { return l.c.MaxSize > 0 && l.bytes+l.nextSize() > 
 func (l *Log) Full() bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return l.spare == nil && l.current != nil && l.current.end > l.current.size/8*7 && l.bounded()
+	return l.spare == nil && l.filling == nil && l.current != nil && l.current.end > l.current.size/8*7 && l.bounded()
 }
