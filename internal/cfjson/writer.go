@@ -37,6 +37,9 @@ func appendNumber[N int32 | int64](b []byte, name string, n N) []byte {
 func appendTime(b []byte, name string, t *timestamppb.Timestamp) []byte {
 	at := t.AsTime()
 	year, month, day := at.Date()
+	if year < 0 || year > 9999 {
+		return at.AppendFormat(appendKey(b, name), `"2006-01-02T15:04:05.000000Z"`)
+	}
 	hour, minute, second := at.Clock()
 	micros := uint(at.Nanosecond()) / uint(time.Microsecond)
 	b = append(appendKey(b, name), `"0000-00-00T00:00:00.000000Z"`...)
@@ -55,7 +58,10 @@ func appendTime(b []byte, name string, t *timestamppb.Timestamp) []byte {
 }
 
 // setTwoDigits writes a number from 0 to 99.
-func setTwoDigits(b []byte, n uint) { b[0], b[1] = '0'+byte(n/10), '0'+byte(n%10) }
+func setTwoDigits(b []byte, n uint) {
+	const digits = "0123456789"
+	b[0], b[1] = digits[n/10], digits[n%10]
+}
 
 // appendList writes an array, never null, because clients iterate without a
 // check.

@@ -25,7 +25,8 @@ const serverBuffer = 4 << 10
 type successWriter struct {
 	// buffers holds *[]byte. Answers never hold the value of a secret.
 	buffers sync.Pool
-	// texts has the texts of the secrets in the cache.
+	// texts has the texts of the secrets in the cache. An answer of the cache, which has the header
+	// cache-status, shares the messages of its secrets with other answers.
 	texts cfjson.SecretTexts
 }
 
