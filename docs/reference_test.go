@@ -136,7 +136,7 @@ func something(of reflect.Type) reflect.Value {
 }
 
 // zapField is a field of a log line in the code.
-var zapField = regexp.MustCompile(`zap\.(?:String|Strings|Int|Int64|Uint64|Float64|Bool|Duration|Durationp|Time|Any|ByteString|Stringer|Int32|Uint32|Namespace|Stack|StackSkip)\("([^"]+)"`)
+var zapField = regexp.MustCompile(`(?:zap\.|to\.Add)(?:String|Strings|Int|Int64|Uint64|Float64|Bool|Duration|Durationp|Time|Any|ByteString|Stringer|Int32|Uint32|Namespace|Stack|StackSkip)\("([^"]+)"`)
 
 // logField is a row of the table of log fields.
 var logField = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|")

@@ -38,7 +38,7 @@ func apiServices() []apiService {
 		{
 			storekeeperv1.File_storekeeper_v1_self_proto.Services().ByName("SelfService"),
 			func(r grpc.ServiceRegistrar, behind *engine) {
-				storekeeperv1.RegisterSelfServiceServer(r, self.NewService(behind.rights, behind.usage))
+				storekeeperv1.RegisterSelfServiceServer(r, self.NewService(&behind.rights, behind.usage))
 			},
 		},
 		{

@@ -97,7 +97,7 @@ func (e *detachedRun) Value(key any) any {
 // fault, a panic, or any other fault after the Limit. Recover then determines the outcome, and the callers
 // wait for it. Any other fault means that nothing was done. Do does not record such a fault.
 //
-// Do keeps c. The caller must not modify c or use it for another call.
+// Do completes c and keeps it. The caller must not modify c or use it for another call.
 //
 // The error is a fault. Do itself returns KeyReused with reason IDEMPOTENCY_KEY_REUSED, Unavailable with
 // reason CHANGE_IN_PROGRESS, STATE_UNAVAILABLE or SHUTTING_DOWN, and the fault of ctx.

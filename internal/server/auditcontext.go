@@ -54,7 +54,7 @@ type auditContext struct {
 	// request is the request whose resources target holds.
 	request proto.Message
 	target  contract.Target
-	// call identifies a change, so that a repeat is recognised. Nil for other calls.
+	// call identifies a change, so that a repeat is recognised. Nil for other calls. changeOf completes it.
 	call *idempotency.Call
 	// repeatable loads the names of the objects of a repeated change from the record of the first
 	// call. Nil for an inner call and for a call that cannot be a repeat.

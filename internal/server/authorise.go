@@ -45,7 +45,7 @@ type Rights struct {
 
 // changedBy names the fields that an update sets, and "force" for the deletion of a store with all
 // its secrets.
-func (r Rights) changedBy(request proto.Message, about *contract.Target) []string {
+func (r *Rights) changedBy(request proto.Message, about *contract.Target) []string {
 	if len(about.Secrets) > 0 {
 		// A create sets all fields, and a batch may be long.
 		return nil
@@ -57,7 +57,7 @@ func (r Rights) changedBy(request proto.Message, about *contract.Target) []strin
 // authorise refuses calls that no rule allows. A batch is allowed as a whole or
 // refused as a whole. For a list, authorise puts a visibility filter into the
 // context.
-func authorise(r Rights) grpc.UnaryServerInterceptor {
+func authorise(r *Rights) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if strings.HasPrefix(info.FullMethod, healthService) || strings.HasPrefix(info.FullMethod, reflectionService) {
 			return next(ctx, req)
@@ -83,7 +83,7 @@ func (r *Rights) authoriseCall(ctx context.Context, method *contract.Method, req
 		return nil, fault.New(fault.Unauthenticated, fault.ReasonCredentialMissing, "The call has no credential.")
 	}
 	t := auditFrom(ctx)
-	j := &authorization{rights: *r, caller: caller, method: method, audit: t}
+	j := &authorization{rights: r, caller: caller, method: method, audit: t}
 	j.target = *t.targetOf(method, request)
 	j.audit.changed = r.changedBy(request, &j.target)
 	if w, ok := request.(interface{ GetForce() bool }); ok {
@@ -105,7 +105,7 @@ func asMessage(req any) proto.Message {
 
 // authorization is the authorisation of one call.
 type authorization struct {
-	rights Rights
+	rights *Rights
 	caller authn.Principal
 	method *contract.Method
 	target contract.Target

@@ -51,7 +51,7 @@ func BenchmarkAuthorise(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	step := authorise(Rights{Methods: methods, Rules: authz.Fixed(engine), Names: resolver})
+	step := authorise(&Rights{Methods: methods, Rules: authz.Fixed(engine), Names: resolver})
 	request := &secretsstorev1.GetSecretRequest{AccountId: "main", StoreId: "s", SecretId: "i"}
 	info := &grpc.UnaryServerInfo{FullMethod: secretsstorev1.SecretsStoreService_GetSecret_FullMethodName}
 	handler := func(context.Context, any) (any, error) { return struct{}{}, nil }

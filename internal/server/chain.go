@@ -46,7 +46,7 @@ type Chain struct {
 
 // Interceptors is the chain that every call passes, over gRPC and over REST,
 // from the outermost to the innermost.
-func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
+func (c *Chain) Interceptors() []grpc.UnaryServerInterceptor {
 	return []grpc.UnaryServerInterceptor{
 		// First, so that every later log line and answer carries the request
 		// id.
@@ -66,10 +66,10 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 		// comes from the record of the first call.
 		rememberNames(c),
 		// Before validation: only an authorised caller learns about mistakes in the request.
-		authorise(c.Rights),
+		authorise(&c.Rights),
 		// Before anything is recorded or sent. A page that the client could not
 		// receive is refused, too.
-		validate(c.Validator, c.Rights),
+		validate(c.Validator, &c.Rights),
 		// After authorisation and validation. A repeat gets the stored answer,
 		// changes nothing and leaves no audit record of a change.
 		idempotent(c),
@@ -80,7 +80,7 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 
 // Stream runs a stream through the same interceptors, as one call without a request. stopping ends
 // when the server stops.
-func (c Chain) Stream(stopping context.Context) grpc.StreamServerInterceptor {
+func (c *Chain) Stream(stopping context.Context) grpc.StreamServerInterceptor {
 	all := &compiledChain{chain: c.Interceptors()}
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		if srv == nil {
@@ -106,7 +106,7 @@ type streamWithContext struct {
 
 // checkStream returns the check of each message of a stream: the caller's credential may have
 // expired or been revoked since the stream began. The health service has no authentication.
-func (c Chain) checkStream(method string) func(context.Context) error {
+func (c *Chain) checkStream(method string) func(context.Context) error {
 	if isHealth(method) {
 		return func(context.Context) error { return nil }
 	}

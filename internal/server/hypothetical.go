@@ -13,7 +13,7 @@ import (
 // Test decides on a hypothetical call, as authorise would. It resolves identifiers to names only if
 // a rule depends on the names. Errors are those of a call: the account is not served, the object
 // does not exist, or Cloudflare cannot be reached.
-func (r Rights) Test(ctx context.Context, caller authn.Principal, c authz.AccessReview) (authz.Decision, error) {
+func (r *Rights) Test(ctx context.Context, caller authn.Principal, c authz.AccessReview) (authz.Decision, error) {
 	j := &authorization{rights: r, caller: caller, method: &contract.Method{Action: c.Action}, audit: &auditContext{}}
 	if c.Account != "" {
 		name, served := r.Names.Account(c.Account)
@@ -49,13 +49,13 @@ func isIdentifier(text string) bool {
 
 // Permissions lists what the rules in force allow a caller, in pages (see
 // authz.Engine.Permissions), and returns the digest of the policy file.
-func (r Rights) Permissions(caller authn.Principal, from, most int) (list []authz.Permission, next int, policy string) {
+func (r *Rights) Permissions(caller authn.Principal, from, most int) (list []authz.Permission, next int, policy string) {
 	return r.Rules.Permissions(caller, from, most)
 }
 
 // Reached returns the configured names of the accounts in which a caller may have any right, in the
 // order of the configuration.
-func (r Rights) Reached(caller authn.Principal) []string {
+func (r *Rights) Reached(caller authn.Principal) []string {
 	var reached []string
 	for _, account := range r.Names.Accounts() {
 		if r.Rules.Reaches(caller, account) {

@@ -45,7 +45,7 @@ func TestWhatWasNotJudgedIsNotDone(t *testing.T) {
 			noted := &auditContext{}
 			store := "default"
 			j := &authorization{
-				rights: Rights{Rules: allowNamed{}}, method: methods[method], audit: noted, store: &store,
+				rights: &Rights{Rules: allowNamed{}}, method: methods[method], audit: noted, store: &store,
 				target: contract.Target{Account: "main", StoreID: "s", Secrets: c.secrets},
 			}
 			if err := j.decideObjects(t.Context()); err != nil {

@@ -73,7 +73,7 @@ func (i *InnerCall) remember(answer any) map[string]*store.Record {
 
 // Inner makes inner calls. It is safe for concurrent use.
 type Inner struct {
-	chain   Chain
+	chain   *Chain
 	steps   *compiledChain
 	service any
 	methods map[string]grpc.MethodHandler
@@ -82,7 +82,7 @@ type Inner struct {
 }
 
 // Inner returns an Inner for the methods of a service.
-func (c Chain) Inner(desc *grpc.ServiceDesc, service any) *Inner {
+func (c *Chain) Inner(desc *grpc.ServiceDesc, service any) *Inner {
 	i := &Inner{chain: c, service: service, methods: map[string]grpc.MethodHandler{}}
 	for _, m := range desc.Methods {
 		i.methods["/"+desc.ServiceName+"/"+m.MethodName] = m.Handler
@@ -90,7 +90,7 @@ func (c Chain) Inner(desc *grpc.ServiceDesc, service any) *Inner {
 	i.steps = &compiledChain{chain: []grpc.UnaryServerInterceptor{
 		// The rights of the change itself: the caller's call was permitted because at least one of
 		// several possible changes is allowed.
-		authorise(c.Rights),
+		authorise(&c.Rights),
 		// The following steps are for real changes.
 		judgeOnly,
 		// As in Interceptors. The fields were validated with the caller's request, which has the

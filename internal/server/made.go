@@ -58,7 +58,7 @@ func (t *auditContext) addCreatedIDs(answer any) []string {
 
 // Recovered returns the audit record of a change whose process has ended, based on the intent and
 // the answer of the change. The caller sets the outcome.
-func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
+func (r *Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 	t := &auditContext{}
 	record := audit.Record{ID: i.ID, RequestID: i.RequestID, TraceID: i.TraceID, Caller: i.Caller, Method: i.Method}
 	switch {
@@ -102,7 +102,7 @@ func tenantName(p *authn.Principal) string {
 }
 
 // opOf returns the change that a request asks for.
-func (r Rights) opOf(request proto.Message) change.Op {
+func (r *Rights) opOf(request proto.Message) change.Op {
 	if r.Op == nil {
 		return change.Op{}
 	}

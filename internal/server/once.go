@@ -34,7 +34,7 @@ type Idempotency struct {
 
 // rememberNames loads the names of the objects of a repeated change from its record. Rules use
 // names, and an object that the first call deleted has no name at Cloudflare any more.
-func rememberNames(c Chain) grpc.UnaryServerInterceptor {
+func rememberNames(c *Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
 		if m == nil || !m.Changes || m.ByName || request == nil {
@@ -102,7 +102,7 @@ func (r *repeatable) recallNames(ctx context.Context) (known bool, err error) {
 
 // idempotent makes a change happen once: a repeat gets the answer of the first call, or waits for
 // the answer. A running change continues if the caller leaves.
-func idempotent(c Chain) grpc.UnaryServerInterceptor {
+func idempotent(c *Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
 		if m == nil || !m.Changes || m.ByName || request == nil {

@@ -17,7 +17,7 @@ import (
 //
 // authorise then refuses the call, in the same place and with the same audit record as every other
 // refusal.
-func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bool, *fault.Error) {
+func (c *Chain) Refused(ctx context.Context, method, account, storeID string) (bool, *fault.Error) {
 	m, caller := c.Rights.Methods[method], callerOf(ctx)
 	if m == nil || m.Action == contract.Self || caller.Name == "" {
 		return false, nil
@@ -29,7 +29,7 @@ func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bo
 	if !served {
 		return true, nil
 	}
-	j := &authorization{rights: c.Rights, caller: caller, method: m, account: name, audit: &auditContext{}, target: contract.Target{Account: account, StoreID: storeID}}
+	j := &authorization{rights: &c.Rights, caller: caller, method: m, account: name, audit: &auditContext{}, target: contract.Target{Account: account, StoreID: storeID}}
 	d := j.decideBeforeBody()
 	if !d.Allowed && d.NeedsName && storeID != "" {
 		ctx = scope.WithTenant(ctx, caller.Payer())
@@ -50,7 +50,7 @@ func (j *authorization) decideBeforeBody() authz.Decision {
 }
 
 // allowsInAnyAccount reports whether a rule could allow a method in at least one account.
-func (r Rights) allowsInAnyAccount(caller authn.Principal, m *contract.Method) bool {
+func (r *Rights) allowsInAnyAccount(caller authn.Principal, m *contract.Method) bool {
 	for _, account := range r.Names.Accounts() {
 		j := &authorization{rights: r, caller: caller, method: m, account: account}
 		q := j.question(m.Action)

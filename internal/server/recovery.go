@@ -67,7 +67,7 @@ const (
 
 // Found returns the audit record of the outcome of a recovered change, from the answer or the error
 // of Recover. Found implements a field of idempotency.Config.
-func (r Rights) Found(i idempotency.Intent, answer []byte, err error) audit.Record {
+func (r *Rights) Found(i idempotency.Intent, answer []byte, err error) audit.Record {
 	record := r.Recovered(i, answer)
 	switch {
 	case err == nil:

@@ -71,7 +71,7 @@ func (s *sharedChange) Intent(ctx context.Context, urged <-chan struct{}) (idemp
 	if t.bytesCounted {
 		return i, nil
 	}
-	// intentOf may be called several times. The bytes are counted once.
+	// Intent may be called several times. The bytes are counted once.
 	t.bytesCounted = true
 	return i, s.once.Durable.take(i.Tenant, durableBytes(i, len(op.SecretIDs)+len(op.Secrets)))
 }

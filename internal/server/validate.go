@@ -12,7 +12,7 @@ import (
 
 // validate refuses requests that violate a declared rule, and pages that the client cannot receive
 // (see boundPage). Requests to the health service have no declared rules.
-func validate(v *contract.Validator, r Rights) grpc.UnaryServerInterceptor {
+func validate(v *contract.Validator, r *Rights) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if m, ok := req.(proto.Message); ok && !strings.HasPrefix(info.FullMethod, healthService) {
 			if err := v.Check(ctx, m); err != nil {

@@ -29,7 +29,7 @@ func NewLogger(level, format string, w io.Writer) (*zap.Logger, error) {
 		MessageKey:     "msg",
 		NameKey:        "logger",
 		LineEnding:     zapcore.DefaultLineEnding,
-		EncodeTime:     encodeTime,
+		EncodeTime:     encodeTime(),
 		EncodeLevel:    zapcore.LowercaseLevelEncoder,
 		EncodeDuration: zapcore.StringDurationEncoder,
 	}
@@ -45,9 +45,8 @@ func NewLogger(level, format string, w io.Writer) (*zap.Logger, error) {
 	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), least)), nil
 }
 
-// encodeTime always writes microseconds, so that lines sort as text.
-func encodeTime(t time.Time, enc zapcore.PrimitiveArrayEncoder) {
-	inMicroseconds(t.UTC(), enc)
+// encodeTime returns an encoder that always writes microseconds, so that lines sort as text.
+func encodeTime() zapcore.TimeEncoder {
+	encode := zapcore.TimeEncoderOfLayout("2006-01-02T15:04:05.000000Z")
+	return func(t time.Time, to zapcore.PrimitiveArrayEncoder) { encode(t.UTC(), to) }
 }
-
-var inMicroseconds = zapcore.TimeEncoderOfLayout("2006-01-02T15:04:05.000000Z")

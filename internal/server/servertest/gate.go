@@ -99,7 +99,7 @@ func Start(tb testing.TB, c Config) *Gate {
 			}))
 		},
 		func(r grpc.ServiceRegistrar) {
-			storekeeperv1.RegisterSelfServiceServer(r, self.NewService(chain.Rights, usage))
+			storekeeperv1.RegisterSelfServiceServer(r, self.NewService(&chain.Rights, usage))
 		},
 		func(r grpc.ServiceRegistrar) {
 			storekeeperv1.RegisterChangeServiceServer(r, changes.NewService(changes.Config{
