@@ -23,8 +23,8 @@ const (
 	spareAt   = 4.0 / 3
 )
 
-// MakeSpare fills the next segment in advance, by at most 1 MiB per call and in proportion to the use
-// of the current segment: filled at once, it would keep the disk busy for a second and delay the
+// MakeSpare fills the next segment in advance, by 1 MiB per call and in proportion to the use of the
+// current segment: filled at once, it would keep the disk busy for a second and delay the
 // frames. MakeSpare reports whether the call filled a part and more is to follow. It must not be
 // called concurrently with itself or Close, but may run concurrently with Write.
 func (l *Log) MakeSpare() (more bool, err error) {
@@ -72,11 +72,10 @@ func (l *Log) spareDue() (s *segment, due int64, err error) {
 		l.filling = s
 		l.mu.Unlock()
 	}
-	due = int64(min(1, spareAt*used)*float64(s.size)) / page * page
-	if due >= s.size/page*page {
-		due = s.size
+	if used*spareAt >= 1 {
+		return s, s.size, nil
 	}
-	return s, due, nil
+	return s, int64(used*spareAt*float64(s.size)) / syncEvery * syncEvery, nil
 }
 
 // keepSpare gives the filled segment its name. While a segment that is about to be begun still has that
