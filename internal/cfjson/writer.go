@@ -42,8 +42,9 @@ func appendTime(b []byte, name string, t *timestamppb.Timestamp) []byte {
 	}
 	hour, minute, second := at.Clock()
 	micros := uint(at.Nanosecond()) / uint(time.Microsecond)
-	b = append(appendKey(b, name), `"0000-00-00T00:00:00.000000Z"`...)
-	digits := (*[len(`0000-00-00T00:00:00.000000Z"`)]byte)(b[len(b)-len(`0000-00-00T00:00:00.000000Z"`):])
+	const form = `0000-00-00T00:00:00.000000Z"`
+	b = append(append(appendKey(b, name), '"'), form...)
+	digits := (*[len(form)]byte)(b[len(b)-len(form):])
 	setTwoDigits(digits[0:], uint(year)/100)
 	setTwoDigits(digits[2:], uint(year)%100)
 	setTwoDigits(digits[5:], uint(month))

@@ -16,11 +16,11 @@ const page = 4 << 10
 // not wait long for them.
 const syncEvery = 1 << 20
 
-// The spare is begun when the current segment is an eighth full, so that a log that is hardly used
-// stays small, and is complete when the current segment is three quarters full.
+// Used shares of the current segment: at spareFrom the spare is begun, so that a log that is hardly used
+// stays small, and at spareBy it is complete.
 const (
-	spareFrom = 8
-	spareAt   = 4.0 / 3
+	spareFrom = 1.0 / 8
+	spareBy   = 3.0 / 4
 )
 
 // MakeSpare fills the next segment in advance, by 1 MiB per call and in proportion to the use of the
@@ -55,7 +55,7 @@ func (l *Log) spareDue() (s *segment, due int64, err error) {
 		used = float64(l.current.end) / float64(l.current.size)
 	}
 	s, exists, size := l.filling, l.spare != nil, l.nextSize()
-	begin := !l.taken && !l.bounded() && used >= 1.0/spareFrom
+	begin := !l.taken && !l.bounded() && used >= spareFrom
 	over := l.c.MaxSize > 0 && l.bytes > l.c.MaxSize
 	l.mu.RUnlock()
 	switch {
@@ -72,10 +72,10 @@ func (l *Log) spareDue() (s *segment, due int64, err error) {
 		l.filling = s
 		l.mu.Unlock()
 	}
-	if used*spareAt >= 1 {
+	if used >= spareBy {
 		return s, s.size, nil
 	}
-	return s, int64(used*spareAt*float64(s.size)) / syncEvery * syncEvery, nil
+	return s, int64(used/spareBy*float64(s.size)) / syncEvery * syncEvery, nil
 }
 
 // keepSpare gives the filled segment its name. While a segment that is about to be begun still has that

@@ -105,6 +105,7 @@ type Log struct {
 	// doubtful reports that the current segment's handle must not be used again. rolling reports
 	// that the next segment may already exist.
 	doubtful, rolling bool
+
 	// mu guards the following fields. Only Write and the end of Open change current and the end of
 	// its segment.
 	mu       sync.RWMutex
